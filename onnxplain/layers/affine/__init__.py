@@ -1,0 +1,1 @@
+"""Affine layers: y = J x + b with constant J and b, one file per idea."""

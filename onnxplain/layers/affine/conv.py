@@ -1,0 +1,116 @@
+"""Convolution with constant weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..base import OnnxNode
+from ..kinds import Affine, Part, part_of
+from ..shapes import fold, unfold
+from .merging import along, nothing_below_zero, shifted
+from .window import Window, channels_last, pad_list, per_channel
+
+FORWARD = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
+BACKWARD = {1: torch.conv_transpose1d, 2: torch.conv_transpose2d, 3: torch.conv_transpose3d}
+
+
+class Conv(Affine):
+    """y = w ∗ x + b, in 1 to 3 dimensions, any groups, strides, dilations and pads.
+
+    `border` (O, 1, *kernel) is what each tap adds to y where it falls inside the input and not on the padding. It
+    stands for a constant that was added to x before zero-padding, so that the bias differs along the borders.
+    """
+
+    onnx = {"Conv": 1}
+    family = "convolution"
+    w: Tensor
+    b: Tensor | None
+    border: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        window: Window | None = None,
+        groups: int = 1,
+        border: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.window = window or Window.of(weight.shape[2:])
+        self.groups = groups
+        if border is not None and self.window.auto_pad in ("NOTSET", "VALID") and not any(self.window.pads):
+            bias, border = shifted(bias, border.flatten(1).sum(1)), None
+        self.register_buffer("w", channels_last(weight))
+        self.register_buffer("b", bias)
+        self.register_buffer("border", border)
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Conv | None:
+        w = node.constant(1)
+        if not node.only_dynamic(0) or w is None or w.dim() - 2 not in FORWARD:
+            return None
+        return cls(w, node.constant(2), Window.read(node, w.shape[2:]), int(node.attr("group", 1)))
+
+    def with_weight_bias(self, weight: Tensor, bias: Tensor | None, border: Tensor | None = None) -> Conv:
+        """The same windows over other weights."""
+        return Conv(weight, bias, self.window, self.groups, border)
+
+    def scaled_after(self, scale: Tensor, shift: Tensor) -> Conv:
+        """scale ⊙ self(x) + shift, per output channel, as one convolution; computed in float64."""
+        w, a = self.w, scale.double()
+        b = shift.double() if self.b is None else self.b.double() * a + shift.double()
+        border = None if self.border is None else (self.border.double() * along(a, 0, self.border)).to(w.dtype)
+        return self.with_weight_bias((w.double() * along(a, 0, w)).to(w.dtype), b.to(w.dtype), border)
+
+    def scaled_before(self, scale: Tensor, shift: Tensor) -> Conv:
+        """self(scale ⊙ x + shift), per input channel, as one convolution; exact along zero-padded borders too."""
+        w = self.w.double()
+        grouped = w.reshape(self.groups, -1, *w.shape[1:])  # (group, out / group, in / group, *kernel)
+        a, c = (v.double().reshape(self.groups, 1, -1, *(1,) * self.window.rank) for v in (scale, shift))
+        border = (grouped * c).sum(2).reshape(w.shape[0], 1, *w.shape[2:])
+        if self.border is not None:
+            border = border + self.border
+        dtype = self.w.dtype
+        return self.with_weight_bias((grouped * a).reshape(w.shape).to(dtype), self.b, border.to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.border is None:
+            return self._convolve(x, self.w, self.b, self.groups)
+        return self._convolve(x, self.w, None, self.groups) + self._border_bias(x, self.border)
+
+    def linear(self, x: Tensor, part: Part = "all") -> Tensor:
+        return self._convolve(x, part_of(self.w, part), None, self.groups)
+
+    def _convolve(self, x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> Tensor:
+        at, (begin, end) = self.window, self.window.pads_at(x.shape[2:])
+        if begin != end:
+            x, begin = torch.nn.functional.pad(x, pad_list(begin, end)), (0,) * at.rank
+        return FORWARD[at.rank](channels_last(x), w, b, at.strides, begin, at.dilations, groups)
+
+    def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
+        # as fast as convolution_backward's input half, and it needs no stand-in for the input
+        at, (begin, end) = self.window, self.window.pads_at(like.shape[2:])
+        size, pads = tuple(like.shape[2:]), begin
+        if uneven := begin != end:
+            size, pads = tuple(n + p + q for n, p, q in zip(size, begin, end, strict=True)), (0,) * at.rank
+        rest = [
+            n + 2 * p - (m - 1) * s - reach
+            for n, p, m, s, reach in zip(size, pads, r.shape[3:], at.strides, at.reach, strict=True)
+        ]
+        w = part_of(self.w, part)
+        g = BACKWARD[at.rank](channels_last(fold(r)), w, None, at.strides, pads, rest, self.groups, at.dilations)
+        if uneven:
+            g = torch.nn.functional.pad(g, [-p for p in pad_list(begin, end)])
+        return unfold(g, r.shape[0])
+
+    def bias(self, like: Tensor) -> Tensor | None:
+        if self.border is not None:
+            return self._border_bias(like, self.border)
+        return None if self.b is None else per_channel(self.b, like.dim())
+
+    def _border_bias(self, like: Tensor, border: Tensor) -> Tensor:
+        return self._convolve(like.new_ones((1, 1, *like.shape[2:])), border, self.b, 1)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs) and nothing_below_zero(self.w, self.b, self.border)

@@ -1,0 +1,131 @@
+"""Matrix product with a constant matrix: Gemm and MatMul."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..base import OnnxNode
+from ..kinds import Affine, Part, part_of
+from ..shapes import sum_to
+from .merging import along, nothing_below_zero, shifted
+
+
+class Linear(Affine):
+    """y = x W + b, or y = W x + b for `side="left"`; x is first transposed (its last two axes) if `flip`.
+
+    W may have one axis (a vector, as in numpy's matmul), two, or batch axes in front. The bias broadcasts against y
+    without making it larger.
+    """
+
+    onnx = {"Gemm": 1, "MatMul": 1}
+    family = "dense"
+    w: Tensor
+    b: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        side: Literal["right", "left"] = "right",
+        flip: bool = False,
+    ) -> None:
+        super().__init__()
+        self.side = side
+        self.flip = flip
+        self.vector = weight.dim() == 1
+        if self.vector:
+            weight = weight[:, None] if side == "right" else weight[None]
+        self.register_buffer("w", weight)
+        self.register_buffer("b", bias)
+        # F.linear takes a bias of one number per feature
+        self.plain = side == "right" and weight.dim() == 2 and not self.vector and not flip
+        self.fused = self.plain and (bias is None or bias.shape == weight.shape[1:])
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Linear | None:
+        if node.only_dynamic(0) and (w := node.constant(1)) is not None:
+            side: Literal["right", "left"] = "right"
+            constant_flip, flip = "transB", "transA"
+        elif node.only_dynamic(1) and (w := node.constant(0)) is not None:
+            side, constant_flip, flip = "left", "transA", "transB"
+        else:
+            return None
+        if not w.is_floating_point():
+            return None
+        if node.op == "MatMul":
+            return cls(w, None, side)
+        w = w.mT if node.attr(constant_flip, 0) else w
+        alpha, beta, c = node.attr("alpha", 1.0), node.attr("beta", 1.0), node.constant(2)
+        if c is not None:
+            c = beta * c if beta != 1 else c
+            # a row of biases, or one number: the shape that F.linear takes
+            if side == "right" and (c.numel() == 1 or c.numel() == c.shape[-1] == w.shape[1]):
+                c = c.reshape(-1).expand(w.shape[1]).contiguous()
+        return cls(w if alpha == 1 else alpha * w, c, side, bool(node.attr(flip, 0)))
+
+    @property
+    def weight(self) -> Tensor:
+        """W as it was given (a vector if it was one)."""
+        return self.w if not self.vector else self.w.squeeze(-1 if self.side == "right" else -2)
+
+    def with_weight_bias(self, weight: Tensor, bias: Tensor | None) -> Linear:
+        """The same product with other numbers."""
+        return Linear(weight, bias, self.side, self.flip)
+
+    def with_bias(self, bias: Tensor) -> Linear:
+        """self(x) + bias."""
+        return self.with_weight_bias(self.weight, shifted(self.b, bias))
+
+    def scaled_after(self, scale: Tensor, shift: Tensor) -> Linear:
+        """scale ⊙ self(x) + shift along the last axis of y, as one product; for a constant on the right."""
+        a, dtype = scale.double(), self.w.dtype
+        b = shift.double() if self.b is None else self.b.double() * a + shift.double()
+        return self.with_weight_bias((self.w.double() * a).to(dtype), b.to(dtype))
+
+    def scaled_before(self, scale: Tensor, shift: Tensor) -> Linear:
+        """self(scale ⊙ x + shift) along the last axis of x, as one product; for a constant on the right."""
+        w, dtype = self.w.double(), self.w.dtype
+        b = shifted(None if self.b is None else self.b.double(), shift.double() @ w)
+        return self.with_weight_bias((w * along(scale.double(), w.dim() - 2, w)).to(dtype), b.to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.fused:
+            return torch.nn.functional.linear(x, self.w.mT, self.b)
+        y = self._product(x, self.w)
+        return y if self.b is None else y + self.b
+
+    def linear(self, x: Tensor, part: Part = "all") -> Tensor:
+        return self._product(x, part_of(self.w, part))
+
+    def _product(self, x: Tensor, w: Tensor) -> Tensor:
+        if self.flip:
+            x = x.mT
+        if self.side == "right":
+            y = x @ w
+            return y.squeeze(-1) if self.vector else y
+        y = w @ x
+        return y.squeeze(-2 if x.dim() > 1 else -1) if self.vector else y
+
+    def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
+        w = part_of(self.w, part).mT
+        if self.plain:
+            return r @ w
+        shape = like.mT.shape if self.flip else like.shape
+        if self.side == "right":
+            r = r[..., None] if self.vector else r
+            g = (r[..., None, :] @ w)[..., 0, :] if len(shape) == 1 else r @ w
+        else:
+            if self.vector:
+                r = r[..., None, :] if len(shape) > 1 else r[..., None]
+            g = (w @ r[..., None])[..., 0] if len(shape) == 1 else w @ r
+        g = sum_to(g, shape)
+        return g.mT if self.flip else g
+
+    def bias(self, like: Tensor) -> Tensor | None:
+        return self.b
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs) and nothing_below_zero(self.w, self.b)

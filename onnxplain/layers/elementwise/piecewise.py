@@ -1,0 +1,278 @@
+"""Functions with corners or jumps: their slopes are shares of the way from x0 to x, or quotients over a jump."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..base import OnnxNode
+from ..kinds import Elementwise
+from .slopes import above_zero, exp_slope, jump_slope, share
+
+
+class Relu(Elementwise):
+    """max(x, 0)."""
+
+    onnx = {"Relu": 1}
+    adjoint_reads = frozenset({"outputs"})
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Relu | None:
+        return cls() if node.is_floating(0) else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(min=0)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return (y > 0).to(y.dtype)
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        return above_zero(x, x0)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return True
+
+
+class LeakyRelu(Elementwise):
+    """x where x > 0, else αx; α a number, or a constant that broadcasts against x (PRelu)."""
+
+    onnx = {"LeakyRelu": 6, "PRelu": 7}
+    adjoint_reads = frozenset({"inputs"})
+    alpha: Tensor
+
+    def __init__(self, alpha: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("alpha", alpha)
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> LeakyRelu | None:
+        if not node.is_floating(0) or not node.only_dynamic(0):
+            return None
+        if node.op == "LeakyRelu":
+            return cls(torch.tensor(node.attr("alpha", 0.01), dtype=node.dtype))
+        alpha = node.constant(1)
+        return None if alpha is None else cls(alpha)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(min=0) + self.alpha * x.clamp(max=0)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        above = (x > 0).to(x.dtype)
+        return above + (1 - above) * self.alpha
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        above = above_zero(x, x0)
+        return above + (1 - above) * self.alpha
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return inputs[0]
+
+
+class Clip(Elementwise):
+    """min(max(x, low), high)."""
+
+    onnx = {"Clip": 6}
+    adjoint_reads = frozenset({"inputs"})
+
+    def __init__(self, low: float = -math.inf, high: float = math.inf) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Clip | None:
+        if not node.is_floating(0) or not node.only_dynamic(0):
+            return None
+        low, high = node.attr("min"), node.attr("max")
+        if node.opset >= 11:
+            low, high = node.constant(1), node.constant(2)
+        return cls(-math.inf if low is None else float(low), math.inf if high is None else float(high))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(self.low, self.high)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return ((x > self.low) & (x < self.high)).to(x.dtype)
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        return share(x, x0, self.low, self.high)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return self.high >= 0 and (inputs[0] or self.low >= 0)
+
+
+class HardSigmoid(Elementwise):
+    """min(max(αx + β, 0), 1)."""
+
+    onnx = {"HardSigmoid": 6}
+    adjoint_reads = frozenset({"outputs"})
+
+    def __init__(self, alpha: float, beta: float) -> None:
+        super().__init__()
+        self.alpha, self.beta = alpha, beta
+        corners = (-beta / alpha, (1 - beta) / alpha) if alpha else (0.0, 0.0)
+        self.low, self.high = min(corners), max(corners)
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> HardSigmoid:
+        return cls(node.attr("alpha", 0.2), node.attr("beta", 0.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.alpha * x + self.beta).clamp(0, 1)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.alpha * ((y > 0) & (y < 1)).to(y.dtype)
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        return self.alpha * share(x, x0, self.low, self.high)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return True
+
+
+class HardSwish(Elementwise):
+    """x · min(max(x/6 + 1/2, 0), 1): a parabola between −3 and 3."""
+
+    onnx = {"HardSwish": 14}
+    adjoint_reads = frozenset({"inputs"})
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> HardSwish:
+        return cls()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.hardswish(x)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return torch.where(x.abs() < 3, x / 3 + 0.5, (x > 0).to(x.dtype))
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        a, b = x.clamp(-3, 3), x0.clamp(-3, 3)
+        parabola = ((torch.minimum(a, b) + 3) + torch.maximum(a, b)) / 6  # the sum that cancels is then exact
+        return share(x, x0, -3, 3) * parabola + share(x, x0, 3, math.inf)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return inputs[0]
+
+
+class ExponentialUnit(Elementwise):
+    """γ · (x where x > 0, else α(e^(x/w) − 1)). Elu: γ = w = 1; Selu: w = 1; Celu: γ = 1, w = α."""
+
+    onnx = {"Elu": 6, "Selu": 6, "Celu": 12}
+    adjoint_reads = frozenset({"inputs"})
+
+    def __init__(self, alpha: float, gamma: float = 1.0, width: float = 1.0) -> None:
+        super().__init__()
+        self.alpha, self.gamma, self.width = alpha, gamma, width
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> ExponentialUnit:
+        if node.op == "Selu":
+            return cls(node.attr("alpha", 1.67326319217681884765625), node.attr("gamma", 1.05070102214813232421875))
+        alpha = node.attr("alpha", 1.0)
+        return cls(alpha, width=alpha if node.op == "Celu" else 1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gamma * (x.clamp(min=0) + self.alpha * torch.expm1(x.clamp(max=0) / self.width))
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        above = (x > 0).to(x.dtype)
+        below = (1 - above) * (self.alpha / self.width)
+        return self.gamma * (above + below * torch.exp(x.clamp(max=0) / self.width))
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        above = above_zero(x, x0)
+        below = exp_slope(x.clamp(max=0) / self.width, x0.clamp(max=0) / self.width)
+        return self.gamma * (above + (1 - above) * (self.alpha / self.width) * below)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return inputs[0] and self.gamma >= 0
+
+
+class ThresholdedRelu(Elementwise):
+    """x where x > α, else 0: a jump at α."""
+
+    onnx = {"ThresholdedRelu": 10}
+    adjoint_reads = frozenset({"inputs"})
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> ThresholdedRelu:
+        return cls(node.attr("alpha", 1.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x > self.alpha, x, 0.0)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return (x > self.alpha).to(x.dtype)
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        above = x > self.alpha
+        return jump_slope(above == (x0 > self.alpha), above.to(x.dtype), x, x0, y, y0)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return inputs[0] or self.alpha >= 0
+
+
+class Shrink(Elementwise):
+    """x + bias where x < −λ, x − bias where x > λ, else 0: jumps at ±λ unless bias = λ."""
+
+    onnx = {"Shrink": 9}
+    adjoint_reads = frozenset({"inputs"})
+
+    def __init__(self, bias: float, lambd: float) -> None:
+        super().__init__()
+        self.bias, self.lambd = bias, lambd
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Shrink | None:
+        return cls(node.attr("bias", 0.0), node.attr("lambd", 0.5)) if node.is_floating(0) else None
+
+    def piece(self, x: Tensor) -> Tensor:
+        """−1, 0 or 1: which piece of the function x lies on."""
+        return torch.where(x < -self.lambd, -1.0, (x > self.lambd).to(x.dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        piece = self.piece(x)
+        return torch.where(piece != 0, x - piece * self.bias, 0.0)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.piece(x).abs()
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        piece = self.piece(x)
+        return jump_slope(piece == self.piece(x0), piece.abs(), x, x0, y, y0)
+
+
+class Mod(Elementwise):
+    """The remainder of x by a constant, with the sign of x (fmod = 1): slope 1, and jumps."""
+
+    onnx = {"Mod": 10}
+    adjoint_reads = frozenset()
+    divisor: Tensor
+
+    def __init__(self, divisor: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("divisor", divisor)
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Mod | None:
+        divisor = node.constant(1)
+        if divisor is None or not node.is_floating(0) or not node.only_dynamic(0) or not node.attr("fmod", 0):
+            return None
+        return cls(divisor)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fmod(x, self.divisor)
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return torch.ones_like(y)
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        same = torch.trunc(x / self.divisor) == torch.trunc(x0 / self.divisor)
+        return jump_slope(same, 1.0, x, x0, y, y0)

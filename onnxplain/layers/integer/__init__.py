@@ -1,0 +1,1 @@
+"""Shapes, indices, comparisons and logic: computed, without relevance."""

@@ -1,0 +1,239 @@
+"""The kinds: what rules are written against. An operator's class is final and belongs to one kind.
+
+Every kind states in its docstring what a subclass must give. All cotangents and relevances have a leading target
+axis; `x0`, `y0` are the values at the baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from .base import Bound, Cotangents, Layer, Pulled
+from .shapes import sum_to
+
+#: J itself; its positive part; its negative part; its square, elementwise; ones wherever J has an entry
+Part = Literal["all", "positive", "negative", "square", "ones"]
+
+
+class Affine(Layer):
+    """y = J x + b with J and b constant, x the only dynamic input.
+
+    A subclass gives `forward`, `linear(x, part)` = J x, `transpose(r, like, part)` = Jᵀ r with `like` a value of
+    x's shape (its numbers are not read), `bias(like)` = b broadcastable against y, or None; and its `family`.
+    """
+
+    kind = "Affine"
+    adjoint_reads: ClassVar[frozenset[str]] = frozenset()
+    family: ClassVar[str] = "other"  # convolution | dense | average | scale | batch_norm | resize | other
+
+    def linear(self, x: Tensor, part: Part = "all") -> Tensor:
+        raise NotImplementedError
+
+    def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
+        raise NotImplementedError
+
+    def bias(self, like: Tensor) -> Tensor | None:
+        return None
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        (g,) = cotangents
+        assert g is not None
+        return (self.transpose(g, inputs[0]),)
+
+
+def part_of(w: Tensor, part: Part) -> Tensor:
+    """The part of explicit weights w that a rule asks for."""
+    if part == "all":
+        return w
+    if part == "positive":
+        return w.clamp(min=0)
+    if part == "negative":
+        return w.clamp(max=0)
+    return w * w if part == "square" else torch.ones_like(w)
+
+
+class Elementwise(Layer):
+    """y_i = f(x_i): one dynamic input, further parameters constant (they may broadcast x).
+
+    A subclass gives `forward` and `derivative(x, y)` = f′(x); and `slope(x, x0, y, y0)` = (f(x) − f(x0)) / (x − x0)
+    where a better quotient than `secant` is known.
+    """
+
+    kind = "Elementwise"
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        return self.secant(x, x0, y, y0)
+
+    def secant(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        """Δy/Δx; where |Δx| is below ∛eps the derivative at the midpoint, whose error there is below rounding."""
+        dx = x - x0
+        tiny = dx.abs() <= torch.finfo(x.dtype).eps ** (1 / 3) * (1 + torch.maximum(x.abs(), x0.abs()))
+        middle = (x + x0) / 2
+        return torch.where(tiny, self.derivative(middle, self.forward(middle)), (y - y0) / torch.where(tiny, 1.0, dx))
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        (g,) = cotangents
+        assert g is not None
+        return (sum_to(g * self.derivative(inputs[0], outputs[0]), inputs[0].shape),)
+
+
+class Additive(Bound):
+    """y = Σᵢ cᵢ xᵢ + b, with broadcasting: a sum of several values; constant operands are the bias b.
+
+    A subclass gives `forward` and `coefficients`, one number per dynamic input.
+    """
+
+    kind = "Additive"
+    adjoint_reads: ClassVar[frozenset[str]] = frozenset()
+    coefficients: tuple[float, ...]
+
+    def terms(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """cᵢ xᵢ, each in its own shape."""
+        return tuple(x if c == 1 else c * x for c, x in zip(self.coefficients, inputs, strict=True))
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        (g,) = cotangents
+        assert g is not None
+        return tuple(
+            sum_to(g if c == 1 else c * g, x.shape) for c, x in zip(self.coefficients, inputs, strict=True)
+        )
+
+
+class Routing(Bound):
+    """Values move, unchanged: every output element is one input element, or a constant. Relevance moves with them.
+
+    A subclass gives `forward` and `adjoint`.
+    """
+
+    kind = "Routing"
+    adjoint_reads: ClassVar[frozenset[str]] = frozenset()
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        constants = [getattr(self, f"constant_{i}") for i in self.constant_slots]
+        return all(inputs) and all(bool((c >= 0).all()) for c in constants if c.is_floating_point())
+
+
+class Pooling(Bound):
+    """The largest (or smallest) of several elements: y = pick(inputs, winners(inputs)).
+
+    A subclass gives `forward`, `winners(inputs)`: for every output element which element won, first of ties;
+    `pick(inputs, index)`: the inputs' values at such an index; `place(r, index, inputs)`: its transpose, adding up
+    where one element won several times; `window_sum(inputs)`: the sum over each output's candidates, and
+    `window_transpose(r, inputs)`: its transpose.
+    """
+
+    kind = "Pooling"
+    ranked: ClassVar[bool] = False  # True where an output need not be the extreme of its window (TopK)
+
+    def winners(self, inputs: Sequence[Tensor]) -> Tensor:
+        raise NotImplementedError
+
+    def pick(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def place(self, r: Tensor, index: Tensor, inputs: Sequence[Tensor]) -> Pulled:
+        raise NotImplementedError
+
+    def window_sum(self, inputs: Sequence[Tensor]) -> Tensor:
+        raise NotImplementedError
+
+    def window_transpose(self, r: Tensor, inputs: Sequence[Tensor]) -> Pulled:
+        raise NotImplementedError
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        g = cotangents[0]
+        assert g is not None
+        return self.place(g, self.winners(inputs), inputs)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs) and not self.constant_slots
+
+
+class Product(Layer):
+    """A product or quotient of two activations (a, b): both inputs dynamic.
+
+    A subclass gives `forward`, `partial(g, inputs, i)`: the adjoint for input i at `inputs`, and
+    `symmetric(g, inputs, inputs0)`: DeepLIFT's multipliers (m_a, m_b), with m_a·Δa + m_b·Δb = g·Δy exactly.
+    """
+
+    kind = "Product"
+    adjoint_reads: ClassVar[frozenset[str]] = frozenset({"inputs"})
+
+    def partial(self, g: Tensor, inputs: Sequence[Tensor], i: int) -> Tensor:
+        raise NotImplementedError
+
+    def symmetric(self, g: Tensor, inputs: Sequence[Tensor], inputs0: Sequence[Tensor]) -> Pulled:
+        raise NotImplementedError
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        (g,) = cotangents
+        assert g is not None
+        return tuple(self.partial(g, inputs, i) for i in range(len(inputs)))
+
+
+class Bilinear(Product):
+    """A product that is linear in each factor: m_a = ∂/∂a at the mean of b and b̄, and the other way round."""
+
+    bilinear = True
+    entrywise: ClassVar[bool] = False  # True where each output element is made of one element of each factor (Mul)
+
+    def symmetric(self, g: Tensor, inputs: Sequence[Tensor], inputs0: Sequence[Tensor]) -> Pulled:
+        middle = [(x + x0) / 2 for x, x0 in zip(inputs, inputs0, strict=True)]
+        return tuple(self.partial(g, middle, i) for i in range(len(middle)))
+
+
+class SoftmaxKind(Layer):
+    """s = softmax(x), or log s, over one or several axes.
+
+    A subclass gives `forward`, `adjoint`, `probabilities(y)` = s, `total(v)` = Σ over the softmax axes,
+    `decompose(g, x, x0, y, y0)`: DeepLIFT's exact multipliers through log-ratios, m with Σ m·Δx = Σ g·Δy; and `log`.
+    """
+
+    kind = "Softmax"
+    log: ClassVar[bool] = False  # True where y = log s
+
+    def probabilities(self, y: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def total(self, v: Tensor) -> Tensor:
+        """Σ over the softmax axes, kept as size 1; v has a leading target axis."""
+        raise NotImplementedError
+
+    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Normalization(Layer):
+    """y = γ·v·(x − μ) + β with statistics μ and v taken from x itself (μ = 0 where it does not centre).
+
+    A subclass gives `forward`, `adjoint`; `frozen_transpose(g, x)`: the adjoint with v held constant (μ, where there
+    is one, stays linear in x); and `symmetric(g, x, x0)`: DeepLIFT's exact multipliers of the first output.
+    """
+
+    kind = "Normalization"
+
+    def frozen_transpose(self, g: Tensor, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def symmetric(self, g: Tensor, x: Tensor, x0: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Integer(Bound):
+    """Shapes, indices, comparisons, logic: computed, but no relevance flows through."""
+
+    kind = "Integer"
+    adjoint_reads: ClassVar[frozenset[str]] = frozenset()
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        return (None,) * len(inputs)
+
+    def carries(self, i: int) -> bool:
+        return False

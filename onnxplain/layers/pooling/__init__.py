@@ -1,0 +1,1 @@
+"""Operators whose result is the largest or smallest of several elements."""

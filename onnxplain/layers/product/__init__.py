@@ -1,0 +1,1 @@
+"""Products and quotients of two activations."""

@@ -1,0 +1,92 @@
+"""a · b, a / b and a^b of two activations, with broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..base import OnnxNode, Pulled
+from ..elementwise.slopes import exp_slope, log_slope
+from ..kinds import Bilinear, Product
+from ..shapes import sum_to
+
+
+def two_values(node: OnnxNode) -> bool:
+    """Both inputs are computed at run time, and floating."""
+    return node.only_dynamic(0, 1) and node.is_floating(0) and node.is_floating(1)
+
+
+class Mul(Bilinear):
+    """a · b."""
+
+    onnx = {"Mul": 7}
+    entrywise = True
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Mul | None:
+        return cls() if two_values(node) else None
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a * b
+
+    def partial(self, g: Tensor, inputs: Sequence[Tensor], i: int) -> Tensor:
+        return sum_to(g * inputs[1 - i], inputs[i].shape)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs)
+
+
+class Div(Product):
+    """a / b. Symmetric split: m_a = (1/b + 1/b̄)/2, m_b = −(a + ā)/(2 b b̄)."""
+
+    onnx = {"Div": 7}
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Div | None:
+        return cls() if two_values(node) else None
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return a / b
+
+    def partial(self, g: Tensor, inputs: Sequence[Tensor], i: int) -> Tensor:
+        a, b = inputs
+        return sum_to(g / b if i == 0 else -g * (a / b / b), inputs[i].shape)
+
+    def symmetric(self, g: Tensor, inputs: Sequence[Tensor], inputs0: Sequence[Tensor]) -> Pulled:
+        (a, b), (a0, b0) = inputs, inputs0
+        m_a = (1 / b + 1 / b0) / 2
+        m_b = (a + a0) / 2 / b / b0
+        return sum_to(g * m_a, a.shape), sum_to(-g * m_b, b.shape)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs)
+
+
+class Power(Product):
+    """a^b = exp(b log a) for a > 0. Symmetric split: the product rule on b · log a, times the slopes of exp and log."""
+
+    onnx = {"Pow": 7}
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Power | None:
+        return cls() if two_values(node) else None
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.pow(a, b)
+
+    def partial(self, g: Tensor, inputs: Sequence[Tensor], i: int) -> Tensor:
+        a, b = inputs
+        local = b * torch.pow(a, b - 1) if i == 0 else torch.pow(a, b) * torch.log(a)
+        return sum_to(g * local, inputs[i].shape)
+
+    def symmetric(self, g: Tensor, inputs: Sequence[Tensor], inputs0: Sequence[Tensor]) -> Pulled:
+        (a, b), (a0, b0) = inputs, inputs0
+        log, log0 = torch.log(a), torch.log(a0)
+        outer = g * exp_slope(b * log, b0 * log0)
+        m_a, m_b = (b + b0) / 2 * log_slope(a, a0), (log + log0) / 2
+        return sum_to(outer * m_a, a.shape), sum_to(outer * m_b, b.shape)
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return inputs[0]

@@ -1,0 +1,1 @@
+"""Operators that move values unchanged, one file per way of moving."""

@@ -1,0 +1,97 @@
+"""Operators that only rename axes: the transpose of every one of them is a reshape to the input's shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from ..base import OnnxNode
+from ..parameters import Ints
+from ..shapes import positive_axis
+from .moving import Moving
+
+
+class Renaming(Moving):
+    """y = x with the same elements in the same order under another shape."""
+
+    steered = False
+
+    def pull(self, g: Tensor, i: int, args: Sequence[Any]) -> Tensor:
+        return g.reshape(g.shape[0], *args[0].shape)
+
+
+class Reshape(Renaming):
+    """x as `shape`: one −1 is what is left, 0 copies x's size unless `allowzero`."""
+
+    onnx = {"Reshape": 5}
+
+    def __init__(self, node: OnnxNode) -> None:
+        shape = Ints(node, "shape", 1)
+        super().__init__(node, shape)
+        self.shape = shape
+        self.copy_zeros = not node.attr("allowzero", 0)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        args = self.full(inputs)
+        x, shape = args[0], self.shape.of(args)
+        if 0 in shape and self.copy_zeros:
+            shape = [n or x.shape[i] for i, n in enumerate(shape)]
+        if -1 in shape and x.numel() == 0:  # torch cannot tell what is left of nothing
+            rest = math.prod(n for n in shape if n != -1)
+            shape = [n if n != -1 else x.numel() // rest if rest else 0 for n in shape]
+        return x.reshape(shape)
+
+
+class Flatten(Renaming):
+    """x as a matrix: the axes before `axis` are the rows."""
+
+    onnx = {"Flatten": 1}
+
+    def __init__(self, node: OnnxNode) -> None:
+        super().__init__(node)
+        self.axis = node.attr("axis", 1)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        x = self.full(inputs)[0]
+        a = positive_axis(self.axis, x.dim())
+        return x.reshape(math.prod(x.shape[:a]), math.prod(x.shape[a:]))
+
+
+class Squeeze(Renaming):
+    """x without the axes of size 1 named (all of them where none is named)."""
+
+    onnx = {"Squeeze": 1}
+
+    def __init__(self, node: OnnxNode) -> None:
+        axes = Ints(node, "axes", 1)
+        super().__init__(node, axes)
+        self.axes = axes
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        args = self.full(inputs)
+        axes = self.axes.of(args)
+        return args[0].squeeze() if axes is None else args[0].squeeze(axes)
+
+
+class Unsqueeze(Renaming):
+    """x with axes of size 1 put in; `axes` count in the result."""
+
+    onnx = {"Unsqueeze": 1}
+
+    def __init__(self, node: OnnxNode) -> None:
+        axes = Ints(node, "axes", 1)
+        super().__init__(node, axes)
+        self.axes = axes
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        args = self.full(inputs)
+        x, axes = args[0], self.axes.of(args)
+        if len(axes) == 1:
+            return x.unsqueeze(axes[0])
+        rank = x.dim() + len(axes)
+        for a in sorted(positive_axis(a, rank) for a in axes):
+            x = x.unsqueeze(a)
+        return x

@@ -1,0 +1,135 @@
+"""Softmax, LogSoftmax and Hardmax."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .base import Cotangents, OnnxNode, Pulled
+from .elementwise.slopes import decay, difference
+from .kinds import Integer, SoftmaxKind
+from .shapes import positive_axis
+
+
+class Axes:
+    """One axis (opset 13 and later), or all axes from `axis` on as if they were one (before)."""
+
+    def __init__(self, node: OnnxNode) -> None:
+        self.one = node.opset >= 13
+        self.axis = int(node.attr("axis", -1 if self.one else 1))
+
+    def of(self, rank: int) -> tuple[int, ...]:
+        """Counted from the end, so that they hold for a value and for its cotangents."""
+        first = positive_axis(self.axis, rank)
+        return tuple(range(first - rank, first - rank + 1 if self.one else 0))
+
+    def flatten(self, x: Tensor) -> tuple[Tensor, int]:
+        """x with its softmax axes as one, and that axis."""
+        axes = self.of(x.dim())
+        return (x, axes[0]) if len(axes) == 1 else (x.reshape(*x.shape[: axes[0]], math.prod(x.shape[axes[0] :])), -1)
+
+
+class AnySoftmax(SoftmaxKind):
+    """What Softmax and LogSoftmax share: the axes, and how the shares s move between two inputs.
+
+    With L = log Σ eˣ, log s_i moves by d_i = Δx_i − ΔL, so Δs_i = k_i d_i with k_i the logarithmic mean of s_i and s̄_i,
+    max(s, s̄)·(1 − e^−|d|)/|d|; and ΔL = Σ w_j Δx_j with w = k/Σk, since the Δs sum to 0.
+    """
+
+    adjoint_reads = frozenset({"outputs"})
+
+    def __init__(self, axes: Axes) -> None:
+        super().__init__()
+        self.axes = axes
+
+    def total(self, v: Tensor) -> Tensor:
+        return v.sum(self.axes.of(v.dim() - 1), keepdim=True)
+
+    def log_shares(self, x: Tensor) -> Tensor:
+        """log s."""
+        flat, axis = self.axes.flatten(x)
+        return F.log_softmax(flat, axis).reshape(x.shape)
+
+    def logarithmic_mean(self, x: Tensor, x0: Tensor) -> Tensor:
+        """(s − s̄) / log(s/s̄); 0 where a mask of −∞ makes both 0."""
+        logs, logs0 = self.log_shares(x), self.log_shares(x0)
+        return torch.maximum(logs, logs0).exp() * decay(difference(logs, logs0).abs())
+
+
+class Softmax(AnySoftmax):
+    """s_i = eˣⁱ / Σ eˣ. DeepLIFT: m_j = k_j (g_j − Σ k g / Σ k)."""
+
+    onnx = {"Softmax": 1}
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Softmax:
+        return cls(Axes(node))
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat, axis = self.axes.flatten(x)
+        return F.softmax(flat, axis).reshape(x.shape)
+
+    def probabilities(self, y: Tensor) -> Tensor:
+        return y
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        (g,), (y,) = cotangents, outputs
+        assert g is not None
+        return (y * (g - self.total(g * y)),)
+
+    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        k = self.logarithmic_mean(x, x0)
+        return k * (g - self.total(k * g) / self.total(k[None]))
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return True
+
+
+class LogSoftmax(AnySoftmax):
+    """x_i − log Σ eˣ. DeepLIFT: m = g − w Σ g."""
+
+    onnx = {"LogSoftmax": 1}
+    log = True
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> LogSoftmax:
+        return cls(Axes(node))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.log_shares(x)
+
+    def probabilities(self, y: Tensor) -> Tensor:
+        return y.exp()
+
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        (g,), (y,) = cotangents, outputs
+        assert g is not None
+        return (g - y.exp() * self.total(g),)
+
+    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        k = self.logarithmic_mean(x, x0)
+        return g - k / self.total(k[None]) * self.total(g)
+
+
+class Hardmax(Integer):
+    """1 at the first of the largest elements, 0 elsewhere: constant wherever it is smooth, so it carries nothing."""
+
+    onnx = {"Hardmax": 1}
+
+    def __init__(self, axes: Axes, constants: Sequence[Tensor | None], dynamic: Sequence[bool]) -> None:
+        super().__init__(constants, dynamic)
+        self.axes = axes
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> Hardmax:
+        return cls(Axes(node), node.constants, node.dynamic)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        (x,) = self.full(inputs)
+        flat, axis = self.axes.flatten(x)
+        winner = flat.argmax(axis, keepdim=True)
+        return torch.zeros_like(flat).scatter(axis, winner, 1.0).reshape(x.shape)
