@@ -1,0 +1,102 @@
+"""Rule: how relevance at a node's outputs becomes relevance at its inputs. Site: the node with its values at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..errors import RuleError
+from ..layers.base import Layer
+
+Relevances = tuple[Tensor | None, ...]
+
+NOTHING: frozenset[str] = frozenset()
+INPUTS: frozenset[str] = frozenset({"inputs"})
+INPUTS_AND_OUTPUTS: frozenset[str] = frozenset({"inputs", "outputs"})
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A layer at one place of a forward pass: the values it read and made, and those of the baseline if there is one.
+
+    Where a rule said it does not read inputs (or outputs), they are stand-ins: right shape, no numbers.
+    `nonnegative[i]`: input i is known to be ≥ 0 by data flow. `active[i]`: input i depends on what is explained; an
+    input that does not (a mask made from shapes, say) acts like a constant and gets no relevance.
+    """
+
+    layer: Layer
+    inputs: Sequence[Tensor]
+    outputs: Sequence[Tensor]
+    inputs0: Sequence[Tensor] | None = None
+    outputs0: Sequence[Tensor] | None = None
+    nonnegative: tuple[bool, ...] = ()
+    active: tuple[bool, ...] = ()
+
+    def is_active(self, i: int) -> bool:
+        return not self.active or self.active[i]
+
+    def is_nonnegative(self, i: int) -> bool:
+        return bool(self.nonnegative) and self.nonnegative[i]
+
+
+class Rule:
+    """(site, one relevance per output) → one relevance per input; all with a leading target axis, (T, *value shape).
+
+    Subclasses are frozen dataclasses, written against kinds. `kinds`: the kinds it is defined for.
+    `reads(layer)`: which stored values it needs beyond their shapes, out of {"inputs", "outputs"}.
+    """
+
+    kinds: ClassVar[tuple[type[Layer], ...]] = ()
+
+    def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        raise NotImplementedError(type(self).__name__)
+
+    def reads(self, layer: Layer) -> frozenset[str]:
+        return INPUTS_AND_OUTPUTS
+
+    def covers(self, layer: Layer) -> bool:
+        return isinstance(layer, self.kinds)
+
+
+def only(relevance: Relevances) -> Tensor:
+    """The relevance at a layer's first output, for layers whose further outputs (statistics, indices) carry none."""
+    r = relevance[0]
+    stray = [i for i, extra in enumerate(relevance) if i and extra is not None]
+    if r is None or stray:
+        raise RuleError(f"relevance arrived at output {stray[0] if stray else 0}; the rule explains output 0 only")
+    return r
+
+
+def stabilize(z: Tensor, epsilon: float = 0.0) -> Tensor:
+    """st_ε(z) = z + ε·sgn(z) with sgn(0) = +1."""
+    # copysign is ten times as fast as a comparison; it takes -0 for negative, but to a sum of -0 nothing contributed
+    return z + torch.copysign(z.new_full((), epsilon), z)
+
+
+def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0) -> Tensor:
+    """r / st_ε(z); where ε = 0 and z = 0 the result is 0 (nothing was contributed, nothing is shared out).
+
+    The one place where 0/0 is decided.
+    """
+    if epsilon:
+        return r / stabilize(z, epsilon)
+    zero = (z == 0).to(z.dtype)
+    return r * (1 - zero) / (z + zero)
+
+
+def require(rule: Rule, **numbers: float) -> None:
+    """Raise `RuleError` unless all these parameters of a rule are ≥ 0."""
+    for name, value in numbers.items():
+        if not value >= 0:
+            raise RuleError(f"{type(rule).__name__} needs {name} >= 0, got {value:g}")
+
+
+def require_one_of(rule: Rule, name: str, value: object, allowed: Sequence[str]) -> None:
+    """Raise `RuleError` unless a named option of a rule is one of its choices."""
+    if value not in allowed:
+        choices = ", ".join(map(repr, allowed))
+        raise RuleError(f"{type(rule).__name__} needs {name} to be one of {choices}, got {value!r}")

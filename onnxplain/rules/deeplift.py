@@ -1,0 +1,171 @@
+"""DeepLIFT's rescale rule, exact on every kind: Σ m ⊙ (x − x̄) = r·(y − ȳ)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from ..layers.base import Layer
+from ..layers.kinds import Additive, Affine, Elementwise, Normalization, Pooling, Product, Routing, SoftmaxKind
+from ..layers.shapes import sum_to
+from .base import INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require_one_of
+
+SoftmaxVariant = Literal["decompose", "rescale"]
+LINEAR: tuple[type[Layer], ...] = (Affine, Additive, Routing)
+
+
+@dataclass(frozen=True)
+class Rescale(Rule):
+    """m_x = m_y·Δy/Δx, generalised so that contributions add up on every kind; what walks back are multipliers.
+
+    Affine, Additive and Routing: the adjoint; where a condition differs at the baseline, Δy is shared between the two
+    values it chose. Pooling: the cross-maximum, or, with `winner_takes_all=False`, in proportion to Δx. Product and
+    Normalization: the symmetric split. Softmax: exactly through log-ratios, or element by element with
+    `softmax="rescale"`, which gives only the element itself credit.
+    Shrikumar et al. 2017, section 3.5.1.
+    """
+
+    softmax: SoftmaxVariant = "decompose"
+    winner_takes_all: bool = True
+    kinds: ClassVar[tuple[type[Layer], ...]] = (*LINEAR, Elementwise, Pooling, Product, SoftmaxKind, Normalization)
+
+    def __post_init__(self) -> None:
+        require_one_of(self, "softmax", self.softmax, get_args(SoftmaxVariant))
+
+    def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        if isinstance(at.layer, LINEAR):
+            if conditions := _conditions(at):
+                return _chosen(at, only(relevance), conditions)
+            return at.layer.adjoint(relevance, at.inputs, at.outputs)
+        return _MULTIPLIERS[at.layer.kind](self, at, only(relevance))
+
+    def reads(self, layer: Layer) -> frozenset[str]:
+        return layer.adjoint_reads if isinstance(layer, LINEAR) and not _steered(layer) else INPUTS_AND_OUTPUTS
+
+
+def _steered(layer: Layer) -> bool:
+    """Some input of a Routing says where the values go."""
+    return isinstance(layer, Routing) and "inputs" in layer.adjoint_reads
+
+
+def _conditions(at: Site) -> list[int]:
+    """The inputs of a Routing that choose, element by element, which value is taken."""
+    if at.inputs0 is None or not _steered(at.layer):
+        return []
+    pairs = zip(at.inputs, at.inputs0, strict=True)
+    return [i for i, (c, c0) in enumerate(pairs) if c.dtype == torch.bool and c.shape == c0.shape]
+
+
+def _chosen(at: Site, r: Tensor, conditions: Sequence[int]) -> Relevances:
+    """y = u and ȳ = v̄, of values u and v: m_u = ½ = m_v where they are the same, else Δy in proportion to |Δu| and
+    |Δv|. Only a jump in which neither differs is lost."""
+    layer = at.layer
+    assert at.inputs0 is not None
+    here = [x0 if i not in conditions else x for i, (x, x0) in enumerate(zip(at.inputs, at.inputs0, strict=True))]
+    there = [x if i not in conditions else x0 for i, (x, x0) in enumerate(zip(at.inputs, at.inputs0, strict=True))]
+    y, y0 = _here(at)[1], _there(at)[1]
+    du, dv = y - layer.forward(*here), layer.forward(*there) - y0
+    total = du.abs() + dv.abs()
+    m, m0 = (torch.where(total == 0, 0.5, ratio(y - y0, total) * d.sign()) for d in (du, dv))
+    return _sum(layer.adjoint((r * m,), at.inputs, at.outputs), layer.adjoint((r * m0,), there, at.outputs))
+
+
+def _elementwise(rule: Rescale, at: Site, r: Tensor) -> Relevances:
+    assert isinstance(at.layer, Elementwise)
+    (x, y), (x0, y0) = _here(at), _there(at)
+    return (sum_to(r * at.layer.slope(x, x0, y, y0), x.shape),)
+
+
+def _product(rule: Rescale, at: Site, r: Tensor) -> Relevances:
+    assert isinstance(at.layer, Product) and at.inputs0 is not None
+    return at.layer.symmetric(r, at.inputs, at.inputs0)
+
+
+def _normalization(rule: Rescale, at: Site, r: Tensor) -> Relevances:
+    assert isinstance(at.layer, Normalization)
+    return (at.layer.symmetric(r, _here(at)[0], _there(at)[0]),)
+
+
+def _softmax(rule: Rescale, at: Site, r: Tensor) -> Relevances:
+    assert isinstance(at.layer, SoftmaxKind)
+    (x, y), (x0, y0) = _here(at), _there(at)
+    if rule.softmax == "decompose":
+        return (at.layer.decompose(r, x, x0, y, y0),)
+    dx = x - x0
+    tiny = dx.abs() <= torch.finfo(x.dtype).eps ** (1 / 2)
+    (gradient,) = at.layer.adjoint((r,), (x,), (y,))
+    assert gradient is not None
+    return (torch.where(tiny, gradient, r * (y - y0) / torch.where(tiny, 1.0, dx)),)
+
+
+def _pooling(rule: Rescale, at: Site, r: Tensor) -> Relevances:
+    layer = at.layer
+    assert isinstance(layer, Pooling) and at.inputs0 is not None
+    if rule.winner_takes_all:
+        return _cross_maximum(layer, at, r)
+    dy = _here(at)[1] - _there(at)[1]
+    total = layer.window_sum([x - x0 for x, x0 in zip(at.inputs, at.inputs0, strict=True)])
+    if layer.constant_slots:
+        total = total - layer.window_sum([torch.zeros_like(x) for x in at.inputs])
+    # where Δx sums to next to nothing there is no proportion to share by
+    tiny = (total.abs() <= torch.finfo(r.dtype).eps ** (1 / 2) * dy.abs()).to(r.dtype)
+    shared = layer.window_transpose(r * ((1 - tiny) * ratio(dy, total)), at.inputs)
+    return _sum(shared, _cross_maximum(layer, at, r * tiny))
+
+
+def _cross_maximum(layer: Pooling, at: Site, r: Tensor) -> Relevances:
+    """All to one element whose own difference is at least Δy: of a maximum that grew the winner of x, of one that
+    shrank the winner of x̄ (of a minimum the other way round). Exact for overlapping windows and any baseline."""
+    assert at.inputs0 is not None
+    (_, y), (_, y0) = _here(at), _there(at)
+    won, won0 = layer.winners(at.inputs), layer.winners(at.inputs0)
+    dx = y - layer.pick(at.inputs0, won)
+    dx0 = layer.pick(at.inputs, won0) - y0
+    dy = y - y0
+    here = (((dx >= dx0) == (dy > 0)) | (dy == 0)).to(y.dtype)
+    m, m0 = here * _quotient(dy, dx), (1 - here) * _quotient(dy, dx0)
+    if not layer.ranked:
+        return _sum(layer.place(r * m, won, at.inputs), layer.place(r * m0, won0, at.inputs))
+    reached = ((here * dx + (1 - here) * dx0) * dy.sign() >= dy.abs()).to(y.dtype)
+    placed = _sum(layer.place(r * (m * reached), won, at.inputs), layer.place(r * (m0 * reached), won0, at.inputs))
+    return _sum(placed, _by_size(layer, at, r * (dy * (1 - reached))))
+
+
+def _by_size(layer: Pooling, at: Site, change: Tensor) -> Relevances:
+    """m_i = change·sgn(Δx_i) / Σ|Δx| over each window: exact whatever happened in it."""
+    assert at.inputs0 is not None
+    dx = [x - x0 for x, x0 in zip(at.inputs, at.inputs0, strict=True)]
+    pulled = layer.window_transpose(ratio(change, layer.window_sum([d.abs() for d in dx])), at.inputs)
+    return tuple(None if p is None else p * d.sign() for p, d in zip(pulled, dx, strict=True))
+
+
+def _quotient(dy: Tensor, dx: Tensor) -> Tensor:
+    """Δy/Δx, 1 where nothing differs: there the winner's derivative."""
+    same = (dx == 0).to(dx.dtype)
+    return (dy + same) / (dx + same)
+
+
+def _sum(a: Relevances, b: Relevances) -> Relevances:
+    return tuple(q if p is None else p if q is None else p + q for p, q in zip(a, b, strict=True))
+
+
+def _here(at: Site) -> tuple[Tensor, Tensor]:
+    return at.inputs[0], at.outputs[0]
+
+
+def _there(at: Site) -> tuple[Tensor, Tensor]:
+    assert at.inputs0 is not None and at.outputs0 is not None
+    return at.inputs0[0], at.outputs0[0]
+
+
+_MULTIPLIERS: dict[str, Callable[[Rescale, Site, Tensor], Relevances]] = {
+    "Elementwise": _elementwise,
+    "Pooling": _pooling,
+    "Product": _product,
+    "Softmax": _softmax,
+    "Normalization": _normalization,
+}

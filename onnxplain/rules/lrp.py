@@ -1,0 +1,149 @@
+"""LRP rules that share relevance by contribution z_ij = x_i w_ij, with or without a stabiliser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ..errors import RuleError
+from ..layers.base import Layer
+from ..layers.kinds import Additive, Affine, Elementwise, Normalization, SoftmaxKind
+from ..layers.shapes import sum_to
+from .base import INPUTS, INPUTS_AND_OUTPUTS, NOTHING, Relevances, Rule, Site, only, ratio, require, require_one_of
+from .bias import BIAS, Bias, plus_bias_share
+
+
+@dataclass(frozen=True)
+class Epsilon(Rule):
+    """R_x = x ⊙ Jᵀ(R / st_ε(z)): share by contribution; ε absorbs what small outputs cannot share out.
+
+    On Additive the contributions are the terms of the sum. A constant term, or one that does not depend on what is
+    explained, is a bias. Bach et al. 2015, eq. 58.
+    """
+
+    epsilon: float = 1e-6
+    bias: Bias = "absorb"
+    kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+
+    def __post_init__(self) -> None:
+        require(self, epsilon=self.epsilon)
+        require_one_of(self, "bias", self.bias, BIAS)
+
+    def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        return by_contribution(at, only(relevance), self.epsilon, self.bias)
+
+    def reads(self, layer: Layer) -> frozenset[str]:
+        return contribution_reads(layer, self.bias)
+
+
+@dataclass(frozen=True)
+class Zero(Rule):
+    """R_x = x ⊙ Jᵀ(R / z), 0 where z = 0: the ε-rule at ε = 0. Bach et al. 2015, eq. 56."""
+
+    bias: Bias = "absorb"
+    kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+
+    def __post_init__(self) -> None:
+        require_one_of(self, "bias", self.bias, BIAS)
+
+    def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        return by_contribution(at, only(relevance), 0.0, self.bias)
+
+    def reads(self, layer: Layer) -> frozenset[str]:
+        return contribution_reads(layer, self.bias)
+
+
+@dataclass(frozen=True)
+class Norm(Rule):
+    """R_x = x ⊙ Jᵀ(R / st(Jx)): share by value. On averages and sums the weights cancel; no bias takes part."""
+
+    stabilizer: float = 1e-6
+    kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+
+    def __post_init__(self) -> None:
+        require(self, stabilizer=self.stabilizer)
+
+    def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        return by_contribution(at, only(relevance), self.stabilizer, "ignore")
+
+    def reads(self, layer: Layer) -> frozenset[str]:
+        return contribution_reads(layer, "ignore")
+
+
+@dataclass(frozen=True)
+class Pass(Rule):
+    """R_x = R: unchanged, summed where the input was broadcast."""
+
+    kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Elementwise, SoftmaxKind, Normalization)
+
+    def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        return (pass_to(only(relevance), at.inputs[0]),)
+
+    def reads(self, layer: Layer) -> frozenset[str]:
+        return NOTHING
+
+
+@dataclass(frozen=True)
+class SplitEqually(Rule):
+    """R_i = R / n for each of the n terms of a sum, whatever their values (as innsight does)."""
+
+    kinds: ClassVar[tuple[type[Layer], ...]] = (Additive,)
+
+    def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        active = [at.is_active(i) for i in range(len(at.inputs))]
+        share = only(relevance) / sum(active)
+        return tuple(sum_to(share, x.shape) if a else None for a, x in zip(active, at.inputs, strict=True))
+
+    def reads(self, layer: Layer) -> frozenset[str]:
+        return NOTHING
+
+
+def pass_to(r: Tensor, x: Tensor) -> Tensor:
+    """r, summed to x's shape where x was broadcast."""
+    shape, made = tuple(x.shape), tuple(r.shape[1:])
+    if shape == made:
+        return r
+    aligned = (1,) * (len(made) - len(shape)) + shape
+    if len(aligned) != len(made) or any(n not in (1, m) for n, m in zip(aligned, made, strict=True)):
+        raise RuleError(f"Pass needs an output of the input's shape, got {shape} -> {made}; take Epsilon or Norm here")
+    return sum_to(r, shape)
+
+
+def contribution_reads(layer: Layer, bias: Bias) -> frozenset[str]:
+    # a sum without its constants is added up again from the terms
+    return INPUTS if isinstance(layer, Additive) and bias == "ignore" else INPUTS_AND_OUTPUTS
+
+
+def by_contribution(at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevances:
+    if isinstance(at.layer, Additive):
+        return _terms(at.layer, at, r, epsilon, bias)
+    assert isinstance(at.layer, Affine)
+    return (_affine(at.layer, at.inputs[0], at.outputs[0], r, epsilon, bias),)
+
+
+def _affine(layer: Affine, x: Tensor, y: Tensor, r: Tensor, epsilon: float, bias: Bias) -> Tensor:
+    b = None if bias == "absorb" else layer.bias(x)
+    z = y - b if b is not None and bias == "ignore" else y
+    s = ratio(r, z, epsilon)
+    share = b * s if b is not None and bias == "distribute" else None
+    return plus_bias_share(x * layer.transpose(s, x), layer, share, x)
+
+
+def _terms(layer: Additive, at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevances:
+    terms = layer.terms(at.inputs)
+    active = [i for i in range(len(terms)) if at.is_active(i)]
+    z = at.outputs[0] if bias == "absorb" else reduce(add, (terms[i] for i in active))
+    s = ratio(r, z if bias == "ignore" else at.outputs[0], epsilon)  # (T, *y)
+    shares = {i: terms[i] * s for i in active}
+    if bias == "distribute":
+        b = at.outputs[0] - z
+        # a mask of -inf takes all of it: b / (z + b) -> 1
+        extra = torch.where(b.isinf(), r, b * s) / len(active)
+        shares = {i: share + extra for i, share in shares.items()}
+    return tuple(sum_to(shares[i], x.shape) if i in shares else None for i, x in enumerate(at.inputs))
+
