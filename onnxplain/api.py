@@ -1,0 +1,277 @@
+"""The two verbs: `load` a model, `explain` its predictions."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from onnx import ModelProto
+
+from .data import frame_labels, n_samples, prepare
+from .errors import InputError, ModelError
+from .explanation import Explanation
+from .frontend.build import build
+from .frontend.passes import simplify
+from .frontend.read import read
+from .methods.base import Method
+from .methods.context import Context
+from .methods.problem import compile_problem
+from .methods.run import Runner
+from .methods.sums import NonFinite
+from .methods.table import method_from
+from .model import Model
+from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def load(
+    source: Any,
+    *,
+    example: Any = None,
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+    batch_axis: int | None | Mapping[str, int | None] = None,
+    input_labels: Any = None,
+    output_labels: Any = None,
+    dtype: Any = "float32",
+    device: str | torch.device = "cpu",
+    verify: str = "auto",
+) -> Model:
+    """A model from a path, bytes, a file object or an `onnx.ModelProto`.
+
+    `inputs`/`outputs` cut the graph at named values. `batch_axis`: the axis that holds the samples, for all values or
+    by name (None: a value without samples); by default axis 0, or the axis with the first input's batch symbol.
+    `input_labels`/`output_labels`: names of features/classes; a list, or a dict by name (and by axis).
+    `verify`: "auto" compares one forward pass (on `example`, or on made-up data) with onnxruntime's and raises
+    `VerificationError` beyond 1e-4 relative, warning where that is impossible; "always" raises there too; "never".
+
+    Raises `ModelError` (unreadable), `UnsupportedOpError` (lists all operators without a layer), `VerificationError`.
+    """
+    if isinstance(source, Model):
+        return source
+    if verify not in ("auto", "always", "never"):
+        raise InputError(f"verify={verify!r}: it is 'auto', 'always' or 'never'")
+    real_dtype, real_device = _dtype(dtype), _device(device)
+    proto = read(source)
+    built = build(proto, inputs, outputs, real_dtype)
+    raw = built.graph.to(real_device)
+    graph = simplify(raw).to(real_device)
+    names = [*raw.inputs, *(o for o in raw.outputs if o not in raw.inputs)]
+    axes = batch_axes(names, built.types, batch_axis)
+    metadata = {m.key: m.value for m in proto.metadata_props}
+    of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}
+    of_outputs = labels_for(output_labels, raw.outputs, "output_labels") or stored_labels(metadata, "output_labels") or {}
+    model = Model(
+        name=_name(source, proto),
+        raw=raw,
+        graph=graph,
+        inputs={n: _labelled(make_spec(n, built.types.get(n), axes[n]), of_inputs.get(n)) for n in raw.inputs},
+        outputs={n: make_spec(n, built.types.get(n), axes[n]) for n in raw.outputs},
+        dtype=real_dtype,
+        device=real_device,
+        opset=built.opset,
+        source=_cut_source(proto, raw, inputs, outputs) if verify != "never" else None,
+        labels={o: tuple(map(str, labels)) for o, labels in of_outputs.items() if o in raw.outputs},
+    )
+    _check_output_labels(model)
+    if verify != "never":
+        from .verify import verify as run
+
+        run(model, example, strict=verify == "always")
+    return model
+
+
+def explain(
+    model: Any,
+    data: Any = None,
+    method: str | Method = "lrp",
+    *,
+    target: Any = "predicted",
+    layers: Sequence[str] = (),
+    chunk_size: Any = "auto",
+    max_memory: Any = None,
+    progress: bool | str = "auto",
+    seed: int | None = None,
+) -> Explanation:
+    """Attributions of `data` for `target` by `method`.
+
+    `model`: what `load` gave, or anything it takes. `data`: one array (single input), a dict by input name, a tuple in
+    input order, a DataFrame for a tabular input, torch tensors, DLPack objects; samples on the model's sample axis.
+    `target`: "predicted", "all", a unit (number, label, or a position tuple), a list of units, `PerSample`, `Contrast`,
+    `Top`, {output: any of these}, or a callable of the outputs that gives one value per sample.
+    `layers`: internal values that get attributions as well. `chunk_size`: samples per walk, or (samples, targets);
+    the numbers do not depend on it. `max_memory`: bytes, or "2GB". `seed`: for methods that draw random numbers.
+
+    Raises `InputError`, `TargetError`, `RuleError`.
+    """
+    model = load(model)
+    chosen = method_from(method)
+    names = [layers] if isinstance(layers, str) else list(layers)
+    graph = model.graph_with(names)
+    feeds, given = _feeds(model, data, chosen)
+    context = Context(
+        specs=model.inputs,
+        graph=graph,
+        feeds=feeds,
+        n=n_samples(model.inputs, feeds),
+        dtype=model.dtype,
+        device=model.device,
+        seed=_seed(seed),
+        sources_of=lambda f: problem.sources_of(f),
+        data=given,
+    )
+    problem = compile_problem(graph, model.inputs, model.outputs, chosen, target, names, context)
+    with torch.inference_mode():
+        prepared = chosen.prepare(context)
+    bar = _progress(progress, context.n * chosen.n_walks(prepared), chosen)
+    runner = Runner(problem, chosen, context, prepared, model.labels, chunk_size, max_memory, bar)
+    try:
+        results = runner.run()
+    except NonFinite as error:
+        from .methods.audit import not_finite
+
+        raise not_finite(runner, str(error)) from error
+    finally:
+        if bar is not None:
+            bar.close()
+    from .assemble import assemble
+
+    e = assemble(model, runner, results, _axis_labels(model, given))
+    _warn_incomplete(e, chosen)
+    return e
+
+
+class _Bar:
+    """A tqdm bar that the driver advances."""
+
+    def __init__(self, total: int, label: str) -> None:
+        from tqdm import tqdm
+
+        self.bar = tqdm(total=total, desc=label, unit="walk", leave=False)
+
+    def __call__(self, n: int) -> None:
+        self.bar.update(n)
+
+    def close(self) -> None:
+        self.bar.close()
+
+
+def _progress(progress: bool | str, total: int, method: Method) -> _Bar | None:
+    if progress not in (True, False, "auto"):
+        raise InputError(f"progress={progress!r}: it is True, False or 'auto'")
+    if progress is False or (progress == "auto" and (total <= 1 or not sys.stderr.isatty())):
+        return None
+    return _Bar(total, type(method).__name__)
+
+
+def _feeds(model: Model, data: Any, method: Method) -> tuple[dict[str, torch.Tensor], Any]:
+    if data is not None:
+        return prepare(model.inputs, data, model.dtype, model.device), data
+    if method.needs_data:
+        raise InputError(f"{method!r} needs data; the model's inputs are " + ", ".join(f"{s.name!r} {s.described()}" for s in model.inputs.values()))
+    made = {}
+    for n, s in model.inputs.items():
+        shape = (1, *s.sample_shape) if s.batch_axis is not None else s.shape
+        known = [d for d in shape if d is not None]
+        if len(known) < len(shape) or not s.rank_known:
+            raise InputError(f"{method!r} without data: input {n!r} has free axes, {s.described()}; give data for its shape")
+        made[n] = torch.zeros(known, dtype=model.dtype if s.floating else torch.int64, device=model.device)
+    return made, None
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return secrets.randbits(32)
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError(f"seed={seed!r}: give a whole number >= 0, or None")
+    return int(seed)
+
+
+def _dtype(dtype: Any) -> torch.dtype:
+    name = str(dtype).removeprefix("torch.").removeprefix("<class 'numpy.").removesuffix("'>")
+    name = {"float": "float32", "double": "float64"}.get(name, name)
+    if name not in DTYPES:
+        raise InputError(f"dtype={dtype!r}: models are computed in 'float32' or 'float64'")
+    return DTYPES[name]
+
+
+def _device(device: str | torch.device) -> torch.device:
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return found
+
+
+def _name(source: Any, proto: ModelProto) -> str:
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source).name
+    return proto.graph.name or "model"
+
+
+def _labelled(spec: Spec, labels: Any) -> Spec:
+    from dataclasses import replace
+
+    return replace(spec, labels=input_labels(labels, spec.name, spec.sample_shape)) if labels is not None else spec
+
+
+def _check_output_labels(model: Model) -> None:
+    for o, labels in (model.labels or {}).items():
+        shape = model.outputs[o].sample_shape
+        known = [d for d in shape if d is not None]
+        size = math.prod(known) if len(known) == len(shape) else None
+        last = shape[-1] if shape else None
+        if size is not None and model.outputs[o].floating and len(labels) not in (size, last):
+            raise InputError(f"{len(labels)} labels for output {o!r}, which has {size} units")
+
+
+def _cut_source(proto: ModelProto, graph: Any, inputs: Any, outputs: Any) -> bytes | None:
+    """The bytes onnxruntime verifies: the whole model, cut where the user cut it."""
+    if inputs is None and outputs is None:
+        pass
+    else:
+        from onnx import ValueInfoProto, utils
+
+        if inputs is None:
+            del proto.graph.output[:]
+            proto.graph.output.extend(ValueInfoProto(name=o) for o in graph.outputs)
+        else:
+            try:
+                proto = utils.Extractor(proto).extract_model(list(graph.inputs), list(graph.outputs))
+            except Exception:  # noqa: BLE001 — values whose types ONNX cannot infer cannot be new inputs for onnxruntime
+                return None
+    try:
+        return proto.SerializeToString()
+    except ValueError as error:
+        raise ModelError(f"the model is too large to hand to onnxruntime in one piece (2 GB): load it with verify='never' ({error})") from error
+
+
+def _axis_labels(model: Model, data: Any) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Input labels by axis; a table's own column names where the model has none."""
+    out = {n: dict(s.labels) for n, s in model.inputs.items()}
+    given = data if isinstance(data, Mapping) else dict(zip(model.inputs, data, strict=False)) if isinstance(data, tuple) else {next(iter(model.inputs)): data}
+    for n, x in given.items():
+        if n in model.inputs and (columns := frame_labels(x, model.inputs[n])) is not None:
+            out[n]["feature"] = columns
+    return out
+
+
+def _warn_incomplete(e: Explanation, method: Method) -> None:
+    if method.promise not in ("exact", "approximate"):
+        return
+    worst = max((float(np.nanmax(np.abs(d))) for d in e.delta.values() if np.isfinite(d).any()), default=0.0)
+    if worst > 1e-3:
+        hint = "take more n_steps" if method.promise == "approximate" else "e.audit() shows where it was lost"
+        warnings.warn(
+            f"{method!r}: attributions miss f(x) − f(baseline) by up to {worst:.2g} of it; {hint}", UserWarning, stacklevel=3
+        )

@@ -1,0 +1,146 @@
+"""A user's data → one checked tensor per input, samples first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import InputError
+from .specs import Spec
+
+INTEGER_LIMITS = {k: torch.iinfo(getattr(torch, k)) for k in ("int8", "int16", "int32", "int64", "uint8")}
+#: integer types torch computes with little support: widened, as the frontend does with constants
+WIDENED = {"uint16": torch.int64, "uint32": torch.int64, "uint64": torch.int64}
+
+
+def by_input(specs: Mapping[str, Spec], data: Any, what: str = "data") -> dict[str, Any]:
+    """One item per input name, whatever form the user chose."""
+    names = list(specs)
+    if isinstance(data, Mapping):
+        unknown, absent = [k for k in data if k not in specs], [n for n in names if n not in data]
+        if unknown or absent:
+            raise InputError(f"{what} has no {absent} and names unknown inputs {unknown}; the model's inputs are {_listed(specs)}")
+        return {n: data[n] for n in names}
+    if isinstance(data, tuple):
+        if len(data) != len(names):
+            raise InputError(f"{what} is a tuple of {len(data)}, the model has {len(names)} inputs: {_listed(specs)}")
+        return dict(zip(names, data, strict=True))
+    if len(names) != 1:
+        raise InputError(f"{what} is one {type(data).__name__}, the model has {len(names)} inputs: give a dict with {_listed(specs)}")
+    return {names[0]: data}
+
+
+def prepare(specs: Mapping[str, Spec], data: Any, dtype: torch.dtype, device: torch.device, what: str = "data") -> dict[str, Tensor]:
+    """Tensors by input name with the sample axis first (inputs without one as they are). Raises `InputError`."""
+    tensors = {n: to_tensor(specs[n], x, dtype, what) for n, x in by_input(specs, data, what).items()}
+    counts = {n: t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None}
+    if len(set(counts.values())) > 1:
+        raise InputError(f"the inputs of {what} have different numbers of samples: {counts}")
+    return {n: t.to(device) for n, t in tensors.items()}
+
+
+def n_samples(specs: Mapping[str, Spec], tensors: Mapping[str, Tensor]) -> int:
+    return next((t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None), 1)
+
+
+def to_tensor(spec: Spec, data: Any, dtype: torch.dtype, what: str) -> Tensor:
+    array = _array(spec, data, what)
+    if spec.rank_known and array.dim() != len(spec.shape):
+        hint = ""
+        if array.dim() == len(spec.shape) - 1 and spec.batch_axis is not None:
+            hint = f": a sample axis is missing? Give x[None] for one sample (axis {spec.batch_axis} holds the samples)"
+        raise InputError(f"input {spec.name!r} wants {len(spec.shape)} axes, {spec.described()}; {what} has shape {tuple(array.shape)}{hint}")
+    for i, (got, wanted) in enumerate(zip(array.shape, spec.shape, strict=False)):
+        if wanted is not None and i != spec.batch_axis and got != wanted:
+            raise InputError(f"input {spec.name!r} wants size {wanted} on axis {i}, {spec.described()}; {what} has shape {tuple(array.shape)}")
+    if array.numel() == 0:
+        raise InputError(f"input {spec.name!r} is empty: {what} has shape {tuple(array.shape)}")
+    array = _typed(spec, array, dtype, what)
+    if array.is_floating_point():
+        finite = array.isfinite()
+        if not bool(finite.all()):
+            bad = (~finite).nonzero()
+            raise InputError(f"input {spec.name!r} holds {len(bad)} NaN or infinite values, the first at {tuple(bad[0].tolist())} of {what}")
+    return array if spec.batch_axis in (None, 0) else array.movedim(spec.batch_axis, 0)
+
+
+def _typed(spec: Spec, array: Tensor, dtype: torch.dtype, what: str) -> Tensor:
+    if spec.floating:
+        if not array.is_floating_point():
+            raise InputError(
+                f"input {spec.name!r} wants {spec.dtype}, {what} holds {_type(array)}: convert it (astype('float32')) if that is meant"
+            )
+        return array.to(dtype)
+    if spec.dtype == "bool":
+        if array.dtype != torch.bool:
+            raise InputError(f"input {spec.name!r} wants bool, {what} holds {_type(array)}")
+        return array
+    if array.is_floating_point() or array.dtype == torch.bool:
+        raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} holds {_type(array)}: round and convert it if that is meant")
+    limits = INTEGER_LIMITS.get(spec.dtype)
+    if limits is not None and bool(((array < limits.min) | (array > limits.max)).any()):
+        raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} holds values outside {limits.min} to {limits.max}")
+    return array.to(WIDENED.get(spec.dtype) or getattr(torch, spec.dtype))
+
+
+def _array(spec: Spec, data: Any, what: str) -> Tensor:
+    if isinstance(data, Tensor):
+        return data.detach()
+    if hasattr(data, "columns") and hasattr(data, "to_numpy"):
+        return torch.from_numpy(_from_frame(spec, data, what))
+    if not isinstance(data, (np.ndarray, np.generic)) and hasattr(data, "__dlpack__"):
+        return torch.from_dlpack(data)
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise InputError(f"{what} for input {spec.name!r} is ragged: {error}") from error
+    if isinstance(data, (list, tuple, int)) and spec.floating and array.dtype.kind in "iub":
+        array = array.astype(np.float64)  # Python numbers have no array type of their own
+    if array.dtype.kind not in "iubf":
+        raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} holds {array.dtype}")
+    if array.dtype in (np.uint16, np.uint32, np.uint64):
+        array = array.astype(np.int64)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    return torch.from_numpy(np.array(array))  # a copy: the user's array is never written to or kept
+
+
+def _from_frame(spec: Spec, frame: Any, what: str) -> np.ndarray:
+    """A table's columns in the order of the input's labels where it has them; the table's own order otherwise."""
+    names = [str(c) for c in frame.columns]
+    wanted = spec.labels.get("feature")
+    if wanted and set(wanted) <= set(names):
+        frame = frame[[frame.columns[names.index(w)] for w in wanted]]
+    elif wanted and len(wanted) == len(names) and not all(n.isdigit() for n in names):
+        raise InputError(f"the columns of {what} {names[:10]} are not the features of input {spec.name!r} {list(wanted)[:10]}")
+    array = frame.to_numpy()
+    if array.dtype.kind not in "iubf":
+        kinds = {str(c): str(t) for c, t in zip(frame.columns, frame.dtypes, strict=True)}
+        odd = [c for c, t in kinds.items() if not any(k in t.lower() for k in ("int", "float", "bool"))]
+        if odd or array.dtype.kind != "O":
+            raise InputError(f"columns {odd[:5]} of {what} are not numbers: input {spec.name!r} wants {spec.dtype}")
+        array = array.astype(np.float64)
+    if spec.floating and array.dtype.kind in "iub":
+        array = array.astype(np.float64)
+    return np.array(array)
+
+
+def frame_labels(data: Any, spec: Spec) -> tuple[str, ...] | None:
+    """A table's column names, where the input has no labels of its own."""
+    if hasattr(data, "columns") and hasattr(data, "to_numpy") and not spec.labels.get("feature"):
+        return tuple(str(c) for c in data.columns)
+    return None
+
+
+def _type(t: Tensor) -> str:
+    return str(t.dtype).removeprefix("torch.")
+
+
+def _listed(specs: Mapping[str, Spec]) -> str:
+    return ", ".join(f"{s.name!r} {s.described()}" for s in specs.values())
+
+

@@ -1,0 +1,158 @@
+"""A path, bytes, a file object or a `ModelProto` → a checked `ModelProto` with its weights inside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import GraphProto, ModelProto, TensorProto, external_data_helper, inliner
+
+from ..errors import InputError, ModelError
+from .nodes import newest_opset
+
+#: the oldest opset whose operators are read as they stand
+OLDEST_OPSET = 7
+
+
+def read(source: Any) -> ModelProto:
+    """The model, its external data loaded from inside its own folder only, local functions inlined.
+
+    Raises `ModelError` naming the file and what is wrong with it.
+    """
+    if isinstance(source, ModelProto):
+        proto, folder, name = ModelProto(), None, "the model"
+        proto.CopyFrom(source)
+    elif isinstance(source, (str, os.PathLike)):
+        path = Path(source)
+        name, folder = f"{path.name!r}", path.resolve().parent
+        try:
+            proto = _parse(path.read_bytes(), name)
+        except FileNotFoundError as error:
+            raise ModelError(f"there is no file {str(path)!r}") from error
+        except OSError as error:
+            raise ModelError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        proto, folder, name = _parse(bytes(source), "these bytes"), None, "the model"
+    elif hasattr(source, "read"):
+        proto, folder, name = _parse(_read_all(source), "this file object"), None, "the model"
+    else:
+        raise InputError(
+            f"cannot load a model from {type(source).__module__}.{type(source).__qualname__}: "
+            "give a path, bytes, a file object or an onnx.ModelProto"
+        )
+    _check(proto, name)
+    _load_external(proto, folder, name)
+    if proto.functions:
+        proto = _inline(proto, name)
+    return proto
+
+
+def _read_all(source: IO[bytes]) -> bytes:
+    data = source.read()
+    if not isinstance(data, bytes):
+        raise ModelError("this file object gives text: open it in binary mode ('rb')")
+    return data
+
+
+def _parse(data: bytes, name: str) -> ModelProto:
+    if not data:
+        raise ModelError(f"{name} is empty (0 bytes): not an ONNX model")
+    try:
+        return onnx.load_model_from_string(data)
+    except (DecodeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{name} is not an ONNX model, or is truncated ({len(data)} bytes): {error}") from error
+
+
+def _check(proto: ModelProto, name: str) -> None:
+    graph = proto.graph
+    if not graph.node and not graph.output:
+        raise ModelError(f"{name} holds no graph: not an ONNX model, or truncated")
+    if not graph.output:
+        raise ModelError(f"the graph in {name} has no outputs: the file is truncated or was cut")
+    if not proto.opset_import:
+        raise ModelError(f"{name} does not say which opset it uses: not a valid ONNX model, or truncated")
+    opset = opset_of(proto)
+    if opset is not None and not OLDEST_OPSET <= opset <= newest_opset():
+        hint = (
+            "convert it with onnx.version_converter.convert_version(model, 13)"
+            if opset < OLDEST_OPSET
+            else "install a newer onnx, or export with a lower opset"
+        )
+        raise ModelError(
+            f"{name} uses opset {opset}; opsets {OLDEST_OPSET} to {newest_opset()} (the newest this onnx {onnx.__version__} knows) are read: {hint}"
+        )
+
+
+def opset_of(proto: ModelProto) -> int | None:
+    """The version of the main operator set, or None where the model does not use it."""
+    return next((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), None)
+
+
+def _inline(proto: ModelProto, name: str) -> ModelProto:
+    try:
+        return inliner.inline_local_functions(proto)
+    except Exception as error:  # the C++ inliner raises its own, undocumented types
+        raise ModelError(f"the local functions in {name} cannot be inlined: {error}") from error
+
+
+def tensors_of(graph: GraphProto) -> Iterator[TensorProto]:
+    """Every tensor stored in a graph: initializers and attributes, those of subgraphs too."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield sparse.values
+        yield sparse.indices
+    for node in graph.node:
+        for a in node.attribute:
+            if a.HasField("t"):
+                yield a.t
+            yield from a.tensors
+            if a.HasField("g"):
+                yield from tensors_of(a.g)
+            for g in a.graphs:
+                yield from tensors_of(g)
+
+
+def _load_external(proto: ModelProto, folder: Path | None, name: str) -> None:
+    stored = list(tensors_of(proto.graph))
+    for f in proto.functions:
+        stored += [a.t for n in f.node for a in n.attribute if a.HasField("t")]
+    outside = [t for t in stored if t.data_location == TensorProto.EXTERNAL]
+    if not outside:
+        return
+    if folder is None:
+        raise ModelError(
+            f"{len(outside)} weights (first {outside[0].name!r}) lie in external files: load the model from its path, "
+            "not from bytes or a ModelProto"
+        )
+    for t in outside:
+        _check_external(t, folder, name)
+        external_data_helper.load_external_data_for_tensor(t, str(folder))
+        t.data_location = TensorProto.DEFAULT
+        del t.external_data[:]
+
+
+def _check_external(t: TensorProto, folder: Path, name: str) -> None:
+    """The file lies inside the model's folder, also after following links, and is long enough."""
+    info = external_data_helper.ExternalDataInfo(t)
+    location = info.location
+    if not location:
+        raise ModelError(f"weight {t.name!r} of {name} says its data are external, but not where")
+    path = folder / location
+    real = Path(os.path.realpath(path))
+    if os.path.isabs(location) or not real.is_relative_to(os.path.realpath(folder)):
+        raise ModelError(
+            f"weight {t.name!r} of {name} points to {location!r}, outside the model's own folder: refused. "
+            "Put the data file beside the model"
+        )
+    if not real.is_file():
+        raise ModelError(f"weight {t.name!r} of {name} lies in {location!r}, which is not beside the model")
+    offset, size = info.offset or 0, real.stat().st_size
+    length = size - offset if info.length is None else info.length
+    if offset < 0 or length < 0 or offset + length > size:
+        raise ModelError(
+            f"weight {t.name!r} of {name} wants bytes {offset} to {offset + length} of {location!r}, which has {size}: truncated"
+        )

@@ -1,0 +1,65 @@
+"""The element type and shape of every value in a graph, by ONNX's own inference on a copy without the weights' data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onnx import ModelProto, TypeProto, ValueInfoProto, helper, shape_inference
+
+
+@dataclass(frozen=True)
+class ValueType:
+    """`shape`: a size, a symbol or None (unknown) per axis; None where even the rank is unknown."""
+
+    elem_type: int
+    shape: tuple[int | str | None, ...] | None
+    tensor: bool = True
+
+
+def value_type(info: ValueInfoProto) -> ValueType:
+    t: TypeProto = info.type
+    if t.WhichOneof("value") not in ("tensor_type", None):
+        return ValueType(0, None, tensor=False)
+    if not t.tensor_type.HasField("shape"):
+        return ValueType(t.tensor_type.elem_type, None)
+    dims: list[int | str | None] = []
+    for d in t.tensor_type.shape.dim:
+        which = d.WhichOneof("value")
+        dims.append(d.dim_value if which == "dim_value" else (d.dim_param or None) if which == "dim_param" else None)
+    # a size below 1 is how some exporters write "free"
+    return ValueType(t.tensor_type.elem_type, tuple(None if isinstance(d, int) and d < 1 else d for d in dims))
+
+
+def infer_types(proto: ModelProto) -> dict[str, ValueType]:
+    """What ONNX's inference knows of each value; values it cannot type are missing."""
+    known: dict[str, ValueType] = {}
+    graph = proto.graph
+    skeleton = ModelProto(ir_version=proto.ir_version)
+    skeleton.opset_import.extend(proto.opset_import)
+    skeleton.graph.name = graph.name or "graph"
+    skeleton.graph.node.extend(graph.node)
+    skeleton.graph.output.extend(graph.output)
+    named = {t.name for t in graph.initializer}
+    skeleton.graph.input.extend(i for i in graph.input if i.name not in named)
+    small = 1024  # shape arithmetic reads small constants; large ones are only typed
+    for t in graph.initializer:
+        size = 1
+        for d in t.dims:
+            size *= d
+        if size <= small:
+            skeleton.graph.initializer.append(t)
+        else:
+            skeleton.graph.input.append(helper.make_tensor_value_info(t.name, t.data_type, list(t.dims)))
+    try:
+        inferred = shape_inference.infer_shapes(skeleton, data_prop=True).graph
+    except Exception:  # noqa: BLE001 — inference is a help, never a condition: the C++ side raises for odd but runnable models
+        inferred = skeleton.graph
+    for info in (*inferred.value_info, *inferred.input, *inferred.output):
+        known[info.name] = value_type(info)
+    for t in graph.initializer:
+        known[t.name] = ValueType(t.data_type, tuple(t.dims))
+    for info in (*graph.input, *graph.output):  # what the file itself says of its ends
+        stated = value_type(info)
+        if info.name not in known or stated.shape is not None:
+            known[info.name] = stated if stated.elem_type or not stated.tensor else known.get(info.name, stated)
+    return known

@@ -1,0 +1,65 @@
+"""Pairing: values at x beside values at the baseline, when the two forward passes have different numbers of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Values(Protocol):
+    def __getitem__(self, value: str) -> Tensor: ...
+    def __contains__(self, value: str) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """How row i at x meets row j at the baseline, on axis 0 of every value in `per_row`.
+
+    `n` rows at x, `n0` at the baseline: equal → one to one; one of them 1 → it is shared; else all n0·n pairs,
+    baseline-major (pair b·n + s is sample s with baseline b).
+    """
+
+    n: int = 1
+    n0: int = 1
+    per_row: frozenset[str] = frozenset()
+
+    @property
+    def rows(self) -> int:
+        return self.n if self.n0 == 1 or self.n0 == self.n else self.n * self.n0
+
+    def of(self, names: Sequence[str], at: Values, at0: Values) -> tuple[list[Tensor], list[Tensor]]:
+        pairs = [self.pair(v, at[v], at0[v]) for v in names]
+        return [p[0] for p in pairs], [p[1] for p in pairs]
+
+    def pair(self, name: str, x: Tensor, x0: Tensor) -> tuple[Tensor, Tensor]:
+        if x.shape == x0.shape and (self.n == self.n0 or name not in self.per_row):
+            return x, x0
+        if name not in self.per_row:
+            # a value that no explained input reaches: shapes and their like, the same in both passes
+            return x, x0
+        if self.n == 1 or self.n0 == 1:
+            x, x0 = torch.broadcast_tensors(x, x0)
+            return x, x0
+        return x.repeat(self.n0, *[1] * (x.dim() - 1)), x0.repeat_interleave(self.n, 0)
+
+    def fits(self, values: Iterable[str], at: Values, at0: Values) -> bool:
+        """Whether axis 0 of each of these values is the rows, in both passes (else the rows must be paired before)."""
+        for v in values:
+            if v not in at or v not in at0:
+                continue
+            x, x0 = at[v], at0[v]
+            if v not in self.per_row:
+                if x.shape != x0.shape:
+                    return False
+            elif x.dim() == 0 or x0.dim() != x.dim() or x.shape[0] != self.n or x0.shape[0] != self.n0 or x.shape[1:] != x0.shape[1:]:
+                return False
+        return True
+
+
+def repeat_rows(values: Mapping[str, Tensor], k: int) -> dict[str, Tensor]:
+    """Each value's rows k times, repetition-major: row r·n + s is sample s."""
+    return {v: x.repeat(k, *[1] * (x.dim() - 1)) if k != 1 else x for v, x in values.items()}

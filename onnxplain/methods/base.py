@@ -1,0 +1,161 @@
+"""Method: a weighted sum of walks. It says where each walk starts from (`steps`), by which rules, and how it ends.
+
+The driver (run.py) forms the forward passes, seeds and chunks; a method never sees targets or the graph.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import RuleError
+from ..rules.composites import Composite
+
+if TYPE_CHECKING:
+    from .context import Context
+
+#: how a seed at the target unit is made: 1, the unit's value, a number, or an array (samples, targets)
+Seed = Literal["one", "output"] | float | np.ndarray
+#: what an internal value's relevance is multiplied by to be an attribution
+LayerFactor = Literal["none", "value", "difference", "refuse"]
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One walk, or `k` at once: rows are repetition-major (row r·n + s is sample s).
+
+    `x`: values of the sources, k·n rows; None: the samples themselves, whose forward pass is already made.
+    `x0`: the baseline of a walk over differences: n·k rows, n rows, 1 row, or any number with `pairs` (then every
+    sample meets every baseline, and k is their number). `weights` (k,): of each repetition in the sum.
+    `factor`: what each source's relevance is multiplied by, broadcastable to the rows; None: nothing.
+    """
+
+    x: Mapping[str, Tensor] | None = None
+    x0: Mapping[str, Tensor] | None = None
+    k: int = 1
+    weights: Tensor | None = None
+    factor: Mapping[str, Tensor] | None = None
+    pairs: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Some samples: `x[source]` their values, samples first; `samples` their numbers in the whole data.
+
+    `max_k` repetitions of all rows fit into memory at once. `clean`: x are the samples themselves, not noisy copies.
+    """
+
+    x: Mapping[str, Tensor]
+    samples: np.ndarray
+    max_k: int
+    seed: int
+    context: Context
+    clean: bool = True
+
+    @property
+    def n(self) -> int:
+        return len(self.samples)
+
+    def generators(self, purpose: int, source: int = 0) -> list[np.random.Generator]:
+        """One generator per sample: the same numbers whatever the chunks are."""
+        return [np.random.default_rng([self.seed, purpose, source, int(s)]) for s in self.samples]
+
+    def parts(self, total: int) -> Iterator[range]:
+        """Repetitions 0 … total−1 in runs that fit."""
+        for start in range(0, total, self.max_k):
+            yield range(start, min(total, start + self.max_k))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Method:
+    """Base of all methods; subclasses are frozen dataclasses that print as they were written.
+
+    `promise`: "exact" or "approximate": attributions sum to `goal`; "conserving": they do but for what the audit
+    lists; None: nothing is promised. `goal`: "value" f(x) of the seed, "difference" f(x) − f(baseline), or None.
+    """
+
+    name: ClassVar[str] = ""
+    promise: ClassVar[str | None] = None
+    goal: ClassVar[str | None] = None
+    layer_factor: ClassVar[LayerFactor] = "none"
+    needs_data: ClassVar[bool] = True
+
+    ignore_last_activation: bool = True
+    convention: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.convention is not None:
+            raise RuleError(f"convention={self.convention!r} is not known to {type(self).__name__}: no presets yet, leave it None")
+        self.validate()
+
+    def validate(self) -> None:
+        """Raises `RuleError` for parameters out of range."""
+
+    def rules(self, context: Context) -> Composite:
+        raise NotImplementedError(type(self).__name__)
+
+    def seeding(self) -> Seed:
+        return "one"
+
+    def prepare(self, context: Context) -> Any:
+        """What all chunks share (baselines, references), from the whole data."""
+        return None
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        raise NotImplementedError(type(self).__name__)
+
+    def n_walks(self, prepared: Any) -> int:
+        """Walks per sample, for the progress bar."""
+        return 1
+
+    def references(self, prepared: Any, samples: np.ndarray) -> Mapping[str, Tensor] | None:
+        """The baselines whose mean output `goal = "difference"` subtracts: rows 1, one per sample, or
+        a set shared by all samples (see `shared_references`)."""
+        return None
+
+    def shared_references(self, prepared: Any) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        shown = []
+        for f in dataclasses.fields(self):
+            value = getattr(self, f.name)
+            default = f.default if f.default is not dataclasses.MISSING else None
+            same = value is default or (isinstance(value, (int, float, str, bool, tuple)) and value == default)
+            if not same:
+                shown.append(f"{f.name}={_short(value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _short(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if shape is not None and not isinstance(value, (int, float)):
+        return f"<{type(value).__name__} {tuple(shape)}>"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k!r}: {_short(v)}" for k, v in value.items()) + "}"
+    if callable(value) and hasattr(value, "__name__"):
+        return value.__name__
+    return repr(value)
+
+
+def positive(method: Method, **numbers: float) -> None:
+    """Each number is a whole one ≥ 1; else `RuleError`."""
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            raise RuleError(f"{type(method).__name__} needs {name} >= 1, a whole number, got {value!r}")
+
+
+def nonnegative(method: Method, **numbers: float) -> None:
+    for name, value in numbers.items():
+        if not isinstance(value, (int, float, np.number)) or not np.isfinite(value) or value < 0:
+            raise RuleError(f"{type(method).__name__} needs {name} >= 0, got {value!r}")
+
+
+def as_weights(weights: np.ndarray | list[float], like: Tensor) -> Tensor:
+    return torch.as_tensor(np.asarray(weights), dtype=like.dtype, device=like.device)

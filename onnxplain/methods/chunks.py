@@ -1,0 +1,106 @@
+"""How many samples and targets go through one walk: by the memory that one sample needs, measured once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import InputError
+from ..graph.plan import Backward, Trace
+
+#: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches,
+#: large enough that each call has work to do
+AUTO_BYTES = 64 * 2**20
+#: temporaries of a rule, in units of the values it reads and makes
+TEMPORARIES = 3
+
+
+@dataclass(frozen=True)
+class Need:
+    """Bytes for one sample: `kept` by the forward pass, `walk` for each target on the way back."""
+
+    kept: int
+    walk: int
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Samples and targets per walk; `fit` rows fit altogether (repetitions of samples included)."""
+
+    samples: int
+    targets: int
+    fit: int
+
+
+def measure(trace: Trace, walks: Sequence[Backward], rows: int, traces: int) -> Need:
+    """What one sample of this forward pass (of `rows` samples) needs."""
+    kept = 0
+    for x in trace.slots:
+        if x is not None and (x.numel() <= 1 or any(x.stride())):  # stand-ins own no memory
+            kept += x.numel() * x.element_size()
+    walk = max((_peak(trace, b) for b in walks), default=0)
+    return Need(kept * traces // rows, walk // rows)
+
+
+def _peak(trace: Trace, backward: Backward) -> int:
+    """The most bytes of relevance alive at once on one walk, for one target, with each rule's temporaries."""
+    size = {}
+    for n in backward.nodes:
+        for v in (*n.inputs, *n.outputs):
+            if v in trace:
+                x = trace[v]
+                size[v] = x.numel() * x.element_size()
+    alive: dict[str, int] = {v: size.get(v, 0) for v in backward.seeds}
+    peak = sum(alive.values())
+    for n in backward.nodes:
+        touched = {v: size.get(v, 0) for v in (*n.inputs, *n.outputs)}
+        peak = max(peak, sum(alive.values()) + TEMPORARIES * max(touched.values(), default=0))
+        for v in n.outputs:
+            if v not in backward.wanted:
+                alive.pop(v, None)
+        for v in n.inputs:
+            if v in backward.nodes_values:
+                alive[v] = touched[v]
+    return peak
+
+
+def bytes_from(limit: Any) -> int | None:
+    """A number of bytes, or text as "512MB", "2 GiB"."""
+    if limit is None:
+        return None
+    if isinstance(limit, str):
+        found = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", limit.lower())
+        if not found:
+            raise InputError(f"max_memory={limit!r} is no amount of memory: write 2e9, '512MB' or '2GiB'")
+        base = 1024 if found[3] else 1000
+        return int(float(found[1]) * base ** " kmgt".index(found[2] or " "))
+    if isinstance(limit, bool) or not limit > 0:
+        raise InputError(f"max_memory={limit!r}: give a number of bytes > 0")
+    return int(limit)
+
+
+def sizes(need: Need, n_samples: int, n_targets: int, chunk_size: Any, max_memory: int | None, fixed: int | None) -> Sizes:
+    """`fixed`: the number of rows the model insists on. Raises `InputError` where even one sample is too much."""
+    least = (need.kept + need.walk) * (fixed or 1)
+    if max_memory is not None and least > max_memory:
+        raise InputError(
+            f"one {'sample' if not fixed else f'batch of {fixed}'} with one target needs about {least / 1e6:.0f} MB, more than "
+            f"max_memory={max_memory / 1e6:.0f} MB: raise it, or cut the model with inputs=/outputs="
+        )
+    budget = AUTO_BYTES if max_memory is None else min(AUTO_BYTES, max_memory)
+    if chunk_size != "auto":
+        samples, targets = chunk_size if isinstance(chunk_size, (tuple, list)) else (chunk_size, None)
+        for c in (samples, targets):
+            if c is not None and (isinstance(c, bool) or not isinstance(c, int) or c < 1):
+                raise InputError(f"chunk_size={chunk_size!r}: give 'auto', samples, or (samples, targets), whole numbers >= 1")
+        targets = min(targets or n_targets, n_targets)
+        if max_memory is not None:
+            targets = max(1, min(targets, (max_memory // (fixed or 1) - need.kept) // max(need.walk, 1)))
+            samples = max(1, min(samples, max_memory // max(need.kept + need.walk * targets, 1)))
+        return Sizes(fixed or min(samples, n_samples), targets, fixed or samples)
+    most = max(budget // 2, budget - need.kept * (fixed or 1)) if max_memory is None else budget - need.kept * (fixed or 1)
+    targets = max(1, min(n_targets, most // max(need.walk * (fixed or 1), 1)))
+    fit = max(1, budget // max(need.kept + need.walk * targets, 1))
+    return Sizes(fixed or min(fit, n_samples), targets, fixed or fit)

@@ -1,0 +1,53 @@
+"""DeepLIFT."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import RuleError
+from ..rules.composites import Composite, everywhere
+from ..rules.deeplift import Rescale
+from .base import Chunk, Method, Step
+from .context import Context, rows_of
+
+RULES = ("rescale",)
+
+
+def check_rule(method: Method, rule: str) -> None:
+    if rule not in RULES:
+        raise RuleError(f"{type(method).__name__} has no rule {rule!r}: it has {list(RULES)}")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class DeepLift(Method):
+    """Contributions m ⊙ (x − x̄) with Σ = f(x) − f(x̄) on every supported graph (Shrikumar et al. 2017, eq. 1; the
+    rules of each kind are in rules/deeplift.py)."""
+
+    name = "deeplift"
+    promise = "exact"
+    goal = "difference"
+    layer_factor = "difference"
+
+    baseline: Any = 0.0
+    rule: str = "rescale"
+
+    def validate(self) -> None:
+        check_rule(self, self.rule)
+
+    def rules(self, context: Context) -> Composite:
+        return everywhere(Rescale())
+
+    def prepare(self, context: Context) -> dict[str, Tensor]:
+        return context.sources_of(context.baseline(self.baseline))
+
+    def references(self, prepared: Any, samples: np.ndarray) -> Mapping[str, Tensor] | None:
+        return rows_of(prepared, samples)
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        x0 = rows_of(prepared, chunk.samples)
+        yield Step(x=None if chunk.clean else chunk.x, x0=x0, factor={v: x - x0[v] for v, x in chunk.x.items()})

@@ -1,0 +1,70 @@
+"""DeepSHAP: DeepLIFT averaged over a reference set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..rules.composites import Composite, everywhere
+from ..rules.deeplift import Rescale
+from .base import Chunk, Method, Step, as_weights, positive
+from .context import Context
+from .deep_lift import check_rule
+
+CHOICE = 3  # purpose number of the choice among references
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class DeepShap(Method):
+    """Mean over baselines of DeepLIFT's contributions; Σ = f(x) − mean f(x̄) (Lundberg & Lee 2017, section 4.2).
+
+    Of more than `limit_ref` references, that many are chosen at random (seeded), once for all samples.
+    """
+
+    name = "deepshap"
+    promise = "exact"
+    goal = "difference"
+    layer_factor = "difference"
+
+    data_ref: Any = None
+    rule: str = "rescale"
+    limit_ref: int = 100
+
+    def validate(self) -> None:
+        check_rule(self, self.rule)
+        positive(self, limit_ref=self.limit_ref)
+
+    def rules(self, context: Context) -> Composite:
+        return everywhere(Rescale())
+
+    def prepare(self, context: Context) -> dict[str, Tensor]:
+        refs = context.references(self.data_ref)
+        rows = context.count(refs)
+        if rows > self.limit_ref:
+            chosen = np.sort(np.random.default_rng([context.seed, CHOICE]).choice(rows, self.limit_ref, replace=False))
+            refs = context.take(refs, torch.from_numpy(chosen))
+        return context.sources_of(refs)
+
+    def n_walks(self, prepared: Any) -> int:
+        return next(iter(prepared.values())).shape[0]
+
+    def references(self, prepared: Any, samples: np.ndarray) -> Mapping[str, Tensor] | None:
+        return prepared
+
+    def shared_references(self, prepared: Any) -> bool:
+        return True
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        rows = self.n_walks(prepared)
+        for part in chunk.parts(rows):
+            x0 = {v: b[part.start : part.stop] for v, b in prepared.items()}
+            factor = {v: (x[None] - x0[v][:, None]).reshape(-1, *x.shape[1:]) for v, x in chunk.x.items()}
+            weights = as_weights(np.full(len(part), 1 / rows), next(iter(x0.values())))
+            yield Step(
+                x=None if chunk.clean else chunk.x, x0=x0, k=len(part), weights=weights, factor=factor, pairs=True
+            )

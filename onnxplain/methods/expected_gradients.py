@@ -1,0 +1,67 @@
+"""Expected gradients (GradientSHAP)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..rules.composites import Composite, everywhere
+from ..rules.gradient import Adjoint
+from .base import Chunk, Method, Step, as_weights, positive
+from .context import Context
+
+DRAWS = 2  # purpose number of the draws' generators
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ExpectedGradients(Method):
+    """Mean over `n_samples` draws of (x − x̄) ⊙ ∂f(x̄ + α(x − x̄)), x̄ from `data_ref`, α ~ U(0, 1), the same draw for
+    all inputs of a sample (Erion et al. 2021, eq. 3)."""
+
+    name = "expected_gradients"
+    goal = "difference"
+    layer_factor = "refuse"
+
+    data_ref: Any = None
+    n_samples: int = 50
+
+    def validate(self) -> None:
+        positive(self, n_samples=self.n_samples)
+
+    def rules(self, context: Context) -> Composite:
+        return everywhere(Adjoint())
+
+    def prepare(self, context: Context) -> dict[str, Tensor]:
+        return context.sources_of(context.references(self.data_ref))
+
+    def n_walks(self, prepared: Any) -> int:
+        return self.n_samples
+
+    def references(self, prepared: Any, samples: np.ndarray) -> Mapping[str, Tensor] | None:
+        return prepared
+
+    def shared_references(self, prepared: Any) -> bool:
+        return True
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        some = next(iter(chunk.x.values()))
+        rows = next(iter(prepared.values())).shape[0]
+        draws = [(g.integers(rows, size=self.n_samples), g.random(self.n_samples)) for g in chunk.generators(DRAWS)]
+        which = np.stack([d[0] for d in draws], axis=1)  # (n_samples, n)
+        alpha = np.stack([d[1] for d in draws], axis=1)
+        for part in chunk.parts(self.n_samples):
+            at = slice(part.start, part.stop)
+            index = torch.from_numpy(which[at]).reshape(-1).to(some.device)
+            a = as_weights(alpha[at].reshape(-1), some)
+            path, factor = {}, {}
+            for v, x in chunk.x.items():
+                x0 = prepared[v][index]
+                difference = x.repeat(len(part), *[1] * (x.dim() - 1)) - x0
+                path[v] = x0 + a.reshape(-1, *[1] * (x.dim() - 1)) * difference
+                factor[v] = difference
+            yield Step(x=path, k=len(part), weights=as_weights(np.full(len(part), 1 / self.n_samples), some), factor=factor)

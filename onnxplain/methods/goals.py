@@ -1,0 +1,181 @@
+"""What a target is worth: predictions, the goals that attributions should sum to, and the seeds that start there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import RuleError
+from ..graph.pairing import Pairing
+from ..graph.plan import Trace
+from ..targets import PerSample, Selection, resolve
+from .base import Method
+from .problem import Problem
+from .seeds import (
+    Asked,
+    line_gradient,
+    one_hot,
+    picked,
+    scalar_gradient,
+    scalar_value,
+    seeding_factor,
+    values_at,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Goals:
+    """`labels`: unit labels by output. `n`: samples in the whole data. `fixed`: rows the model insists on, if it does."""
+
+    problem: Problem
+    method: Method
+    prepared: Any
+    labels: Mapping[str, Any]
+    n: int
+    fixed: int | None
+
+    def select(self, asked: Asked, trace: Trace, rows: np.ndarray) -> Selection:
+        """The target resolved on these samples."""
+        at, target = asked.at[0], asked.target
+        if isinstance(target, PerSample):
+            target = target.of(rows, self.n)
+        y = trace[self._predicted_value(asked, trace)]
+        y = y[None] if at.axis is None else y.movedim(at.axis, 0)
+        return resolve(target, at.output, y.double().cpu().numpy(), self.labels.get(at.output))
+
+    def _predicted_value(self, asked: Asked, trace: Trace) -> str:
+        """The output itself; before an ArgMax, whose units are others, the value it was computed from."""
+        at = asked.at[0]
+        return at.value if self.problem.explained[at.output].skipped == "ArgMax" or at.output not in trace else at.output
+
+    def prediction(self, asked: Asked, selection: Selection, trace: Trace, n: int) -> Tensor:
+        """(n, targets): the outputs at the target units."""
+        if selection.scalar is not None:
+            return scalar_value(selection, values_at(asked, trace), n)
+        y = asked.at[0].rows_first(trace[self._predicted_value(asked, trace)])
+        return picked(selection, y, np.arange(n))
+
+    def value(self, asked: Asked, selection: Selection, trace: Trace, n: int) -> Tensor:
+        """(n, targets): the explained values at the target units, for a trace of n rows or of one that all share."""
+        if selection.scalar is not None:
+            rows = trace[asked.at[0].value].shape[asked.at[0].axis or 0]
+            return scalar_value(selection, values_at(asked, trace), rows).expand(n, 1)
+        y = asked.at[0].rows_first(trace[asked.at[0].value])
+        return picked(selection, y.expand(n, y.shape[1]), np.arange(n))
+
+    def goal(
+        self,
+        asked: Asked,
+        selection: Selection,
+        trace: Trace,
+        samples: np.ndarray,
+        integers: Mapping[str, Tensor],
+        references: Mapping[str, Tensor],
+    ) -> Tensor:
+        """(n, targets): what the attributions should sum to; NaN where the method promises nothing."""
+        n = len(samples)
+        value = self.value(asked, selection, trace, n)
+        if self.method.goal == "difference":
+            return value - self._reference(asked, selection, samples, integers, references)
+        if self.method.goal == "value" and self.method.seeding() == "output":
+            # a callable's seed is its gradient times the outputs, which sums to nothing in particular
+            return torch.full_like(value, torch.nan) if selection.scalar is not None else value
+        if self.method.goal == "value":
+            factor = seeding_factor(self.method.seeding(), value, samples, slice(None))
+            rows = factor[..., 0].T if isinstance(factor, Tensor) else torch.full_like(value, factor)
+            return rows * sum(c for _, c in selection.terms)
+        return torch.full_like(value, torch.nan)
+
+    def _reference(
+        self,
+        asked: Asked,
+        selection: Selection,
+        samples: np.ndarray,
+        integers: Mapping[str, Tensor],
+        references: Mapping[str, Tensor],
+    ) -> Tensor | float:
+        """The target's value at the baseline, or its mean over the references."""
+        n = len(samples)
+        if asked.name in references:
+            mean = references[asked.name].mean(0, keepdim=True).expand(n, -1)
+            return mean if selection.scalar is not None else picked(selection, mean, np.arange(n))
+        refs = self.method.references(self.prepared, samples)
+        if refs is None:
+            return torch.nan
+        shared = next(iter(refs.values())).shape[0] == 1 and not self.problem.needs_integers and self.fixed is None
+        count = 1 if shared else n
+        x0 = {v: b.expand(count, *b.shape[1:]) for v, b in refs.items()}
+        trace0 = self.problem.path.run(self.problem.source_feed(x0, self.problem.first_row(integers) if shared else integers))
+        return self.value(asked, selection, trace0, n)
+
+    def shared_references(self, chosen: Mapping[str, Selection], integers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """For a reference set that all samples share: the explained values at each reference, (references, units)."""
+        if self.method.goal != "difference" or not self.method.shared_references(self.prepared):
+            return {}
+        p = self.problem
+        refs = self.method.references(self.prepared, np.arange(1))
+        assert refs is not None
+        if p.needs_integers:
+            raise RuleError(
+                f"{self.method!r} needs references that do not depend on each sample's integer inputs, as this model's do: "
+                "use DeepLift or IntegratedGradients with a baseline per sample"
+            )
+        out: dict[str, list[Tensor]] = {}
+        count = next(iter(refs.values())).shape[0]
+        size = self.fixed or count
+        for start in range(0, count, size):
+            rows = torch.arange(start, start + size).clamp(max=count - 1)
+            real = min(size, count - start)
+            feed = p.source_feed({v: b[rows] for v, b in refs.items()}, p.repeat(p.first_row(integers), size))
+            trace = p.path.run(feed)
+            for a in p.asked:
+                s = chosen[a.name]
+                y = scalar_value(s, values_at(a, trace), size) if s.scalar is not None else a.at[0].rows_first(trace[a.at[0].value])
+                out.setdefault(a.name, []).append(y[:real])
+        return {a: torch.cat(parts) for a, parts in out.items()}
+
+    def seeds(
+        self,
+        asked: Asked,
+        selection: Selection,
+        trace: Trace,
+        trace0: Trace | None,
+        pairing: Pairing | None,
+        samples: np.ndarray,
+        repetitions: int,
+        targets: slice,
+    ) -> dict[str, Tensor]:
+        """The relevance that starts a walk of `repetitions` times all samples, by explained value."""
+        seeding, n = self.method.seeding(), len(samples)
+        local = np.tile(np.arange(n), repetitions)
+        both = pairing is not None and trace0 is not None
+        ys = {a.value: pairing.pair(a.value, trace[a.value], trace0[a.value]) if both else (trace[a.value], None) for a in asked.at}  # type: ignore[union-attr, index]
+        if selection.scalar is not None:
+            y = {a.output: ys[a.value][0] for a in asked.at}
+            if both:
+                gradient = line_gradient(selection, y, {a.output: ys[a.value][1] for a in asked.at}, len(local))  # type: ignore[misc]
+            else:
+                gradient = scalar_gradient(selection, y, len(local))
+            return {a.value: _scaled(gradient[a.output], y[a.output], seeding)[None] for a in asked.at}
+        (at,) = asked.at
+        native = ys[at.value][0]
+        y_rows = at.rows_first(native)
+        seed = one_hot(selection, y_rows, local, targets)
+        if seeding == "output" and len(selection.terms) > 1:
+            return {at.value: at.native(seed * y_rows, native)}  # a contrast starts with each unit's own value
+        factor = seeding_factor(seeding, picked(selection, y_rows, local), samples[local], targets)
+        return {at.value: at.native(seed if isinstance(factor, float) and factor == 1 else seed * factor, native)}
+
+
+def _scaled(gradient: Tensor, y: Tensor, seeding: Any) -> Tensor:
+    """A callable's gradient as a seed: times the outputs, or times a number."""
+    if isinstance(seeding, str):
+        return gradient * y if seeding == "output" else gradient
+    if np.ndim(seeding):
+        raise RuleError("LRP's seed is one number where the target is a callable")
+    return gradient * float(seeding)

@@ -1,0 +1,86 @@
+"""Integrated gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from ..errors import RuleError
+from ..rules.composites import Composite, everywhere
+from ..rules.gradient import Adjoint
+from .base import Chunk, Method, Step, as_weights, positive
+from .context import Context, rows_of
+
+
+def gauss_legendre(n: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, weights = np.polynomial.legendre.leggauss(n)
+    return (nodes + 1) / 2, weights / 2
+
+
+def riemann_trapezoid(n: int) -> tuple[np.ndarray, np.ndarray]:
+    if n == 1:
+        return np.array([0.5]), np.array([1.0])
+    weights = np.full(n, 1 / (n - 1))
+    weights[[0, -1]] /= 2
+    return np.linspace(0, 1, n), weights
+
+
+#: n → (points on the path from baseline 0 to input 1, weights that sum to 1)
+QUADRATURES = {
+    "gauss_legendre": gauss_legendre,
+    "riemann_right": lambda n: (np.arange(1, n + 1) / n, np.full(n, 1 / n)),
+    "riemann_left": lambda n: (np.arange(n) / n, np.full(n, 1 / n)),
+    "riemann_middle": lambda n: ((np.arange(n) + 0.5) / n, np.full(n, 1 / n)),
+    "riemann_trapezoid": riemann_trapezoid,
+}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class IntegratedGradients(Method):
+    """(x − x̄) ⊙ Σ_k w_k ∂f(x̄ + α_k(x − x̄)) (Sundararajan et al. 2017, eq. 1); without `times_input` the mean
+    gradient alone."""
+
+    name = "integrated_gradients"
+    promise = "approximate"
+    goal = "difference"
+    layer_factor = "refuse"
+
+    baseline: Any = 0.0
+    n_steps: int = 50
+    quadrature: str = "gauss_legendre"
+    times_input: bool = True
+
+    def validate(self) -> None:
+        positive(self, n_steps=self.n_steps)
+        if self.quadrature not in QUADRATURES:
+            raise RuleError(f"IntegratedGradients has no quadrature {self.quadrature!r}: it has {sorted(QUADRATURES)}")
+
+    def rules(self, context: Context) -> Composite:
+        return everywhere(Adjoint())
+
+    def prepare(self, context: Context) -> dict[str, Tensor]:
+        return context.sources_of(context.baseline(self.baseline))
+
+    def n_walks(self, prepared: Any) -> int:
+        return self.n_steps
+
+    def references(self, prepared: Any, samples: np.ndarray) -> Mapping[str, Tensor] | None:
+        return rows_of(prepared, samples) if self.times_input else None
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        x0 = rows_of(prepared, chunk.samples)
+        difference = {v: x - x0[v] for v, x in chunk.x.items()}
+        alphas, weights = QUADRATURES[self.quadrature](self.n_steps)
+        for part in chunk.parts(self.n_steps):
+            some = next(iter(chunk.x.values()))
+            a = as_weights(alphas[part.start : part.stop], some)
+            path = {
+                v: (x0[v] + a.reshape(-1, 1, *[1] * (d.dim() - 1)) * d).reshape(-1, *d.shape[1:])
+                for v, d in difference.items()
+            }
+            factor = {v: d.repeat(len(part), *[1] * (d.dim() - 1)) for v, d in difference.items()} if self.times_input else None
+            yield Step(x=path, k=len(part), weights=as_weights(weights[part.start : part.stop], some), factor=factor)

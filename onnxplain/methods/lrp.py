@@ -1,0 +1,53 @@
+"""Layer-wise relevance propagation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import RuleError
+from ..rules.composites import Composite, composite_from
+from .base import Chunk, Method, Seed, Step
+from .context import Context
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LRP(Method):
+    """Relevance shared out backwards, node by node, by the rules of a composite (Bach et al. 2015; Montavon et al. 2019).
+
+    `composite`: a name ("epsilon_plus"), a composite, one rule for all linear layers, or a dict {kind, operator,
+    family or name pattern: rule}; by default EpsilonPlus. `winner_takes_all`: max-pooling gives all to the winner, or
+    shares by value. `seed`: what starts at the target unit: "output" (its value), a number, or an array
+    (samples, targets).
+    """
+
+    name = "lrp"
+    promise = "conserving"
+    goal = "value"
+
+    composite: Any = None
+    winner_takes_all: bool = True
+    seed: Any = "output"
+
+    def validate(self) -> None:
+        self._composite()
+        if isinstance(self.seed, str) and self.seed not in ("output", "one"):
+            raise RuleError(f"LRP has no seed {self.seed!r}: give 'output', 'one', a number, or an array (samples, targets)")
+        if not isinstance(self.seed, str) and not np.isfinite(np.asarray(self.seed, dtype=float)).all():
+            raise RuleError("LRP's seed holds NaN or infinity")
+
+    def _composite(self) -> Composite:
+        spec = "epsilon_plus" if self.composite is None else self.composite
+        return composite_from(spec, winner_takes_all=self.winner_takes_all)
+
+    def rules(self, context: Context) -> Composite:
+        return self._composite()
+
+    def seeding(self) -> Seed:
+        return self.seed
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        yield Step(x=None if chunk.clean else chunk.x)

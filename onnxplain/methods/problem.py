@@ -1,0 +1,223 @@
+"""Problem: one `explain` call, compiled — the edited graph, its sources, a rule per node, the forward and backward plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import InputError, RuleError, TargetError
+from ..graph.graph import Graph, Node
+from ..graph.last_activation import Explained, explained_value
+from ..graph.plan import Backward, Forward, Trace, walked
+from ..graph.sources import IndexWalk, Source, find_sources
+from ..rules.base import Rule
+from ..specs import Spec
+from ..targets import per_output
+from .base import Method
+from .context import Context
+from .seeds import Asked, At
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """`asked`: what is explained, one walk per entry and chunk. `clean`, `path`: forward plans from the inputs, and
+    from the sources. `walks[name]`: the way back. `rules`: of every node on it."""
+
+    graph: Graph
+    inputs: Mapping[str, Spec]
+    outputs: Mapping[str, Spec]
+    asked: tuple[Asked, ...]
+    explained: Mapping[str, Explained]
+    sources: tuple[Source, ...]
+    layers: tuple[str, ...]
+    rules: Mapping[str, Rule]
+    walks: Mapping[str, Backward]
+    clean: Forward
+    path: Forward
+    boundary: Forward | None
+    index_walks: Mapping[tuple[str, str], IndexWalk]
+    needs_integers: bool
+    per_row: frozenset[str]
+
+    def source_axis(self, source: Source) -> int | None:
+        """The axis of a source that holds the samples: that of the (first) input it stands for."""
+        return self.inputs[source.inputs[0]].batch_axis
+
+    def feed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Samples first → as the model reads it."""
+        return {n: native(x, self.inputs[n]) for n, x in values.items()}
+
+    @staticmethod
+    def rows_first(r: Tensor, axis: int | None) -> Tensor:
+        """(T, *value as the model holds it) → (T, rows, …)."""
+        return r[:, None] if axis is None else r if axis == 0 else r.movedim(1 + axis, 1)
+
+    def repeat(self, feeds: Mapping[str, Tensor], k: int) -> dict[str, Tensor]:
+        """The rows of feeds k times, repetition-major; what has no sample axis as it is."""
+        return {
+            n: x if k == 1 or self.inputs[n].batch_axis is None else x.repeat(k, *[1] * (x.dim() - 1))
+            for n, x in feeds.items()
+        }
+
+    def first_row(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {n: x if self.inputs[n].batch_axis is None else x[:1] for n, x in feeds.items()}
+
+    def to_input(self, source: str, name: str, r: Tensor, trace: Trace) -> Tensor:
+        """Relevance at a boundary value, (T, rows, …), brought back to the integer input it stands for."""
+        axis = self.inputs[name].batch_axis
+        native_r = r[:, 0] if axis is None else r if axis == 0 else r.movedim(1, 1 + axis)
+        return self.rows_first(self.index_walks[source, name].run(trace, native_r), axis)
+
+    def source_feed(self, x: Mapping[str, Tensor], integers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Feeds of the path plan: sources, samples first, and the integer inputs."""
+        axis = {s.value: self.source_axis(s) for s in self.sources}
+        out = {v: _native(t, axis[v]) for v, t in x.items()}
+        out.update(self.feed({n: t for n, t in integers.items() if n not in out}))
+        return out
+
+    def sources_of(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The values at the sources, samples first."""
+        made = {}
+        trace = self.boundary.run(self.feed(feeds)) if self.boundary is not None else None
+        for s in self.sources:
+            if s.value in feeds:
+                x = feeds[s.value]
+                made[s.value] = x[None] if self.inputs[s.value].batch_axis is None else x
+            else:
+                assert trace is not None
+                made[s.value] = _first(trace[s.value], self.source_axis(s))
+        return made
+
+    def sources_at(self, trace: Trace) -> dict[str, Tensor]:
+        return {s.value: _first(trace[s.value], self.source_axis(s)) for s in self.sources}
+
+
+def native(x: Tensor, spec: Spec) -> Tensor:
+    return x if spec.batch_axis in (None, 0) else x.movedim(0, spec.batch_axis)
+
+
+def _native(x: Tensor, axis: int | None) -> Tensor:
+    return x[0] if axis is None else x if axis == 0 else x.movedim(0, axis)
+
+
+def _first(x: Tensor, axis: int | None) -> Tensor:
+    return x[None] if axis is None else x if axis == 0 else x.movedim(axis, 0)
+
+
+def compile_problem(
+    graph: Graph,
+    inputs: Mapping[str, Spec],
+    outputs: Mapping[str, Spec],
+    method: Method,
+    target: Any,
+    layers: Sequence[str],
+    context: Context,
+) -> Problem:
+    """Everything that can be refused is refused here, before any work is done."""
+    targets = _targets(target, graph, outputs, method)
+    explained: dict[str, Explained] = {}
+    asked: list[Asked] = []
+    for output, wanted in targets.items():
+        plain = callable(wanted)  # a callable reads the outputs themselves
+        graph, at = explained_value(graph, output, method.ignore_last_activation and not plain)
+        if at.value not in graph.floating:
+            raise _not_floating(output, outputs[output], graph)
+        explained[output] = at
+        asked.append(Asked(output, (At(output, at.value, outputs[output].batch_axis),), wanted))
+    if len(asked) > 1 and callable(target):
+        asked = [Asked("target", tuple(a.at[0] for a in asked), target)]
+    sources = find_sources(graph)
+    if not sources:
+        raise InputError(f"no input of the model leads to floating values: there is nothing to explain in {list(inputs)}")
+    names = tuple(s.value for s in sources)
+    active = graph.active(names)
+    seeds = [v for a in asked for v in a.values]
+    for v in layers:
+        if v not in graph.values:
+            raise InputError(f"there is no internal value {v!r}: see model.graph.values (names of values, not of nodes)")
+        if v not in active:
+            raise InputError(f"no relevance reaches value {v!r}: it does not depend on the explained inputs, or holds integers")
+    if layers and method.layer_factor == "refuse":
+        raise RuleError(
+            f"{method!r} is defined at inputs only: to explain at {layers[0]!r}, cut the model there with "
+            f"ox.load(..., inputs=[{layers[0]!r}]), or use DeepLift, LRP or Gradient"
+        )
+    nodes: dict[str, Node] = {}
+    for a in asked:
+        nodes.update({n.name: n for n in walked(graph, a.values, names)[1]})
+    ordered = [n for n in graph.nodes if n.name in nodes]
+    rules = method.rules(context).assign(graph, ordered, active)
+    walks = {a.name: Backward(graph, a.values, names, rules, layers) for a in asked}
+    keep = set().union(*(w.keep for w in walks.values())) if walks else set()
+    index_walks = {
+        (s.value, i): IndexWalk(graph, s.value, i) for s in sources if s.value not in graph.inputs for i in s.inputs
+    }
+    read_by_index = set().union(*(w.values() for w in index_walks.values())) if index_walks else set()
+    wanted = [*dict.fromkeys([*seeds, *outputs_of(graph, outputs), *names, *layers])]
+    boundaries = [s.value for s in sources if s.value not in graph.inputs]
+    path_feeds = [*graph.inputs, *boundaries]
+    rest = graph.ancestors(seeds, stop=names)
+    integers = {v for v in graph.inputs if v not in graph.floating}
+    return Problem(
+        graph=graph,
+        inputs=inputs,
+        outputs=outputs,
+        asked=tuple(asked),
+        explained=explained,
+        sources=tuple(sources),
+        layers=tuple(layers),
+        rules=rules,
+        walks=walks,
+        clean=Forward(graph, graph.inputs, wanted, keep | read_by_index),
+        path=Forward(graph, path_feeds, [*seeds, *layers], keep),
+        boundary=Forward(graph, graph.inputs, boundaries, []) if boundaries else None,
+        index_walks=index_walks,
+        needs_integers=any(v in integers for n in rest for v in n.inputs),
+        per_row=graph.descendants(names),
+    )
+
+
+def outputs_of(graph: Graph, outputs: Mapping[str, Spec]) -> list[str]:
+    return [o for o in outputs if o not in graph.constants]
+
+
+def _targets(target: Any, graph: Graph, outputs: Mapping[str, Spec], method: Method) -> dict[str, Any]:
+    """The outputs to explain: those that a dict names; else all that a walk can start from."""
+    if isinstance(target, Mapping):
+        chosen = per_output(target, list(outputs))
+    else:
+        fit = [
+            o
+            for o in outputs
+            if o not in graph.constants
+            and (o in graph.floating or (method.ignore_last_activation and explained_value(graph, o, True)[1].skipped))
+        ]
+        if not fit:
+            first = next(iter(outputs))
+            raise _not_floating(first, outputs[first], graph)
+        chosen = per_output(target, fit)
+    for o in chosen:
+        if o in graph.constants:
+            raise TargetError(f"output {o!r} is constant: no input changes it")
+    return chosen
+
+
+def _not_floating(output: str, spec: Spec, graph: Graph) -> TargetError:
+    near: list[str] = []
+    seen: set[str] = set()
+    waiting = [output]
+    while waiting and not near:
+        node = graph.producer.get(waiting.pop(0))
+        for v in node.inputs if node else ():
+            if v in graph.floating:
+                near.append(v)
+            elif v not in seen:
+                seen.add(v)
+                waiting.append(v)
+    hint = f": explain the values it is computed from, ox.load(..., outputs={near})" if near else ""
+    return TargetError(f"output {output!r} holds {spec.dtype}, from which no relevance can start{hint}")
+
+

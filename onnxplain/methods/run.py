@@ -1,0 +1,190 @@
+"""The driver: chunks of samples and targets through a method's walks, summed up into attributions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from ..graph.graph import Node
+from ..graph.pairing import Pairing, repeat_rows
+from ..graph.plan import Trace
+from ..rules.base import Relevances, Site
+from ..targets import Selection
+from .base import Chunk, Method, Step
+from .chunks import Sizes, bytes_from, measure, sizes
+from .context import Context
+from .goals import Goals
+from .problem import Problem
+from .sums import Differences, Sums
+
+#: sees every node of every walk: (node, site, relevance at its outputs, at its inputs, weights of the repetitions)
+AuditSink = Callable[[Node, Site, Relevances, Relevances, Tensor | None], None]
+
+
+@dataclass(eq=False)
+class Results:
+    """Chunks of results, samples first, targets last: attributions by (input, asked), layers by (value, asked), the
+    rest by asked name."""
+
+    attributions: dict[tuple[str, str], list[Tensor]] = field(default_factory=dict)
+    layers: dict[tuple[str, str], list[Tensor]] = field(default_factory=dict)
+    predictions: dict[str, list[Tensor]] = field(default_factory=dict)
+    goals: dict[str, list[Tensor]] = field(default_factory=dict)
+    sums: dict[str, list[Tensor]] = field(default_factory=dict)
+    selections: dict[str, list[Selection]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Runner:
+    """One `explain` call. `prepared`: what the method made of the whole data. `labels`: unit labels by output."""
+
+    problem: Problem
+    method: Method
+    context: Context
+    prepared: Any
+    labels: Mapping[str, Any]
+    chunk_size: Any = "auto"
+    max_memory: Any = None
+    progress: Callable[[int], None] | None = None
+    audit: AuditSink | None = None
+
+    @cached_property
+    def fixed(self) -> int | None:
+        """The number of rows the model insists on; 1 where a floating input is shared by all samples, so that each
+        sample gets its own attribution of it."""
+        inputs = self.problem.inputs
+        counts = {n: s.fixed_batch for n, s in inputs.items() if s.fixed_batch is not None}
+        if len(set(counts.values())) > 1:
+            raise InputError(
+                f"the inputs insist on different numbers of samples {counts}: say which axis holds them with batch_axis="
+            )
+        if counts:
+            return next(iter(counts.values()))
+        shared = [s for s in inputs.values() if s.batch_axis is None]
+        return 1 if any(s.floating for s in shared) or len(shared) == len(inputs) else None
+
+    @cached_property
+    def goals(self) -> Goals:
+        return Goals(self.problem, self.method, self.prepared, self.labels, self.context.n, self.fixed)
+
+    def run(self) -> Results:
+        results = Results()
+        with torch.inference_mode():
+            pilot_rows = np.arange(self.fixed or 1) % self.context.n
+            pilot = self.forward(pilot_rows)
+            chosen = {a.name: self.goals.select(a, pilot, pilot_rows) for a in self.problem.asked}
+            chunks = self._sizes(pilot, len(pilot_rows), chosen)
+            references = self.goals.shared_references(chosen, self.integers(pilot_rows[:1]))
+            for start in range(0, self.context.n, chunks.samples):
+                rows = np.arange(start, min(start + chunks.samples, self.context.n))
+                real = len(rows)
+                if self.fixed and real < self.fixed:  # filled up with the last sample, whose copies are dropped
+                    rows = np.concatenate([rows, np.full(self.fixed - real, rows[-1])])
+                trace = pilot if np.array_equal(rows, pilot_rows) else self.forward(rows)
+                self._chunk(results, rows, real, trace, chunks, references)
+        return results
+
+    def forward(self, rows: np.ndarray) -> Trace:
+        """The forward pass at these samples."""
+        return self.problem.clean.run(self.problem.feed(self.take(rows)))
+
+    def take(self, rows: np.ndarray) -> dict[str, Tensor]:
+        return self.context.take(self.context.feeds, torch.from_numpy(rows))
+
+    def integers(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """The feeds that are not floating, at these samples."""
+        return {n: x for n, x in self.take(rows).items() if n not in self.problem.graph.floating}
+
+    def _sizes(self, pilot: Trace, rows: int, chosen: Mapping[str, Selection]) -> Sizes:
+        traces = 2 if self.method.layer_factor == "difference" else 1
+        need = measure(pilot, list(self.problem.walks.values()), rows, traces)
+        most = max(s.n_targets for s in chosen.values())
+        return sizes(need, self.context.n, most, self.chunk_size, bytes_from(self.max_memory), self.fixed)
+
+    def _chunk(
+        self, results: Results, rows: np.ndarray, real: int, trace: Trace, chunks: Sizes, references: Mapping[str, Tensor]
+    ) -> None:
+        """All walks of some samples; the first `real` rows count."""
+        p, goals, n = self.problem, self.goals, len(rows)
+        max_k = 1 if self.fixed else max(1, chunks.fit // n)
+        chunk = Chunk(p.sources_at(trace), rows, max_k, self.context.seed, self.context)
+        integers = self.integers(rows)
+        selected = {a.name: goals.select(a, trace, rows) for a in p.asked}
+        for a in p.asked:
+            s = selected[a.name]
+            results.predictions.setdefault(a.name, []).append(goals.prediction(a, s, trace, n)[:real])
+            results.goals.setdefault(a.name, []).append(goals.goal(a, s, trace, rows, integers, references)[:real])
+            results.selections.setdefault(a.name, []).append(s.first(real))
+        sums = Sums(p, n)
+        for step in self.method.steps(chunk, self.prepared):
+            self._step(sums, step, trace, selected, rows, integers, chunks)
+            if self.progress is not None:
+                self.progress(real * step.k)
+        for a in p.asked:
+            for i, r in sums.by_input(a.name, trace).items():
+                results.attributions.setdefault((i, a.name), []).append(r[:, :real].movedim(0, -1))
+            for v, r in sums.by_layer(a.name).items():
+                results.layers.setdefault((v, a.name), []).append(r[:, :real].movedim(0, -1))
+            total = sums.total(a.name, selected[a.name].n_targets)
+            results.sums.setdefault(a.name, []).append(total[:, :real].T)
+
+    def _step(
+        self,
+        sums: Sums,
+        step: Step,
+        clean: Trace,
+        selected: Mapping[str, Selection],
+        rows: np.ndarray,
+        integers: Mapping[str, Tensor],
+        chunks: Sizes,
+    ) -> None:
+        p, n = self.problem, len(rows)
+        at = n if step.x is None else next(iter(step.x.values())).shape[0]
+        trace = clean if step.x is None else p.path.run(p.source_feed(step.x, p.repeat(integers, at // n)))
+        trace0, pairing = None, None
+        if step.x0 is not None:
+            trace, trace0, pairing = self._pair(step, trace, at, n, integers)
+        observe = None
+        if (sink := self.audit) is not None:
+            observe = lambda node, given, pulled, site: sink(node, site, given, pulled, step.weights)
+        differences = Differences(self.method.layer_factor, trace, trace0, pairing)
+        for a in p.asked:
+            s = selected[a.name]
+            for t in range(0, s.n_targets, chunks.targets):
+                targets = slice(t, min(t + chunks.targets, s.n_targets))
+                seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets)
+                relevance = p.walks[a.name].run(trace, seeds, trace0, pairing, observe)
+                sums.add(a.name, step, targets, relevance, differences)
+
+    def _pair(
+        self, step: Step, trace: Trace, at: int, n: int, integers: Mapping[str, Tensor]
+    ) -> tuple[Trace, Trace, Pairing]:
+        """The baseline's forward pass and how its rows meet the samples'. Where the model keeps samples apart on
+        axis 0 of every value, rows are paired value by value, on the way back; elsewhere before both passes."""
+        p = self.problem
+        assert step.x0 is not None
+        x0 = dict(step.x0)
+        rows0 = next(iter(x0.values())).shape[0]
+        apart = all(p.source_axis(s) == 0 for s in p.sources) and not p.needs_integers and self.fixed is None
+        if apart and (rows0 != at or not step.pairs):
+            trace0 = p.path.run(p.source_feed(x0, p.repeat(p.first_row(integers), rows0)))
+            pairing = Pairing(at, rows0, p.per_row)
+            if all(pairing.fits(w.nodes_values, trace, trace0) for w in p.walks.values()):
+                return trace, trace0, pairing
+        if step.pairs:
+            x = repeat_rows(step.x or p.sources_at(trace), rows0)
+            x0 = {v: b.repeat_interleave(at, 0) for v, b in x0.items()}
+            total = at * rows0
+            trace = p.path.run(p.source_feed(x, p.repeat(integers, total // n)))
+        else:
+            x0 = {v: b.repeat(at // b.shape[0], *[1] * (b.dim() - 1)) for v, b in x0.items()}
+            total = at
+        trace0 = p.path.run(p.source_feed(x0, p.repeat(integers, total // n)))
+        return trace, trace0, Pairing(total, total, p.per_row)

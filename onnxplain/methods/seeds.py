@@ -1,0 +1,137 @@
+"""Seeds: the relevance that starts a walk, at the explained values, and the numbers they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import RuleError, TargetError
+from ..graph.plan import Trace
+from ..targets import Outputs, Selection
+
+#: points on the straight line between two outputs at which a callable target's gradient is averaged for methods of
+#: differences: exact for polynomials of degree 32, and so complete to rounding for what users write
+LINE_POINTS = 16
+
+
+@dataclass(frozen=True)
+class At:
+    """An explained value of a model output: its name in the graph and its sample axis."""
+
+    output: str
+    value: str
+    axis: int | None
+
+    def rows_first(self, y: Tensor) -> Tensor:
+        """(rows, units), from the value as the model computes it."""
+        y = y[None] if self.axis is None else y.movedim(self.axis, 0)
+        return y.reshape(y.shape[0], -1)
+
+    def native(self, seed: Tensor, like: Tensor) -> Tensor:
+        """(T, rows, units) → (T, *shape of the value)."""
+        if self.axis is None:
+            return seed.reshape(seed.shape[0], *like.shape)
+        moved = like.movedim(self.axis, 0)
+        return seed.reshape(seed.shape[0], *moved.shape).movedim(1, 1 + self.axis)
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What is explained in one group of walks: a target on one output, or a callable of all outputs."""
+
+    name: str
+    at: tuple[At, ...]
+    target: Any
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return tuple(a.value for a in self.at)
+
+
+def picked(selection: Selection, y: Tensor, samples: np.ndarray) -> Tensor:
+    """(rows, targets): Σ coefficient · y[unit]; row i belongs to sample samples[i]. y is (rows, units)."""
+    total = y.new_zeros((y.shape[0], selection.n_targets))
+    rows = torch.from_numpy(samples).long()
+    for units, c in selection.take(slice(None), rows):
+        total = total + c * y.gather(1, units.T.to(y.device))
+    return total
+
+
+def one_hot(selection: Selection, y: Tensor, samples: np.ndarray, targets: slice) -> Tensor:
+    """(T, rows, units): the coefficients at the target units."""
+    rows = torch.from_numpy(samples).long()
+    total: Tensor | None = None
+    for units, c in selection.take(targets, rows):
+        hot = y.new_zeros((units.shape[0], *y.shape)).scatter(2, units[..., None].to(y.device), c)
+        total = hot if total is None else total + hot
+    if total is None:
+        raise TargetError("a target without units has no seed")
+    return total
+
+
+def seeding_factor(seeding: Any, y_units: Tensor, samples: np.ndarray, targets: slice) -> Tensor | float:
+    """What the one-hot seed is multiplied by, (T, rows, 1); y_units (rows, targets) are the explained values there."""
+    if isinstance(seeding, str):
+        return y_units[:, targets].T[..., None] if seeding == "output" else 1.0
+    given = np.asarray(seeding, dtype=np.float64)
+    if given.ndim == 0:
+        return float(given)
+    if given.ndim == 1:
+        given = given[:, None]
+    if given.ndim != 2 or given.shape[0] not in (1, int(samples.max()) + 1) and given.shape[0] <= samples.max():
+        raise RuleError(f"LRP's seed has shape {given.shape}: give (samples, targets)")
+    if given.shape[1] not in (1, y_units.shape[1]):
+        raise RuleError(f"LRP's seed has {given.shape[1]} targets, {y_units.shape[1]} are explained")
+    rows = given[np.zeros_like(samples) if given.shape[0] == 1 else samples]
+    rows = np.broadcast_to(rows, (len(samples), y_units.shape[1]))[:, targets]
+    return torch.as_tensor(rows.T[..., None].copy(), dtype=y_units.dtype, device=y_units.device)
+
+
+def scalar_value(selection: Selection, outputs: Mapping[str, Tensor], rows: int) -> Tensor:
+    """(rows, 1): a callable target's own value."""
+    assert selection.scalar is not None
+    with torch.inference_mode(False):
+        value = selection.scalar(Outputs({o: y.clone() for o, y in outputs.items()}))
+    return _per_sample(value, rows)
+
+
+def scalar_gradient(selection: Selection, outputs: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+    """∂value/∂output for each output of a callable target. Autograd stays on the target's own few operations."""
+    assert selection.scalar is not None
+    with torch.inference_mode(False), torch.enable_grad():
+        leaves = {o: y.clone().requires_grad_() for o, y in outputs.items() if y.is_floating_point()}
+        rest = {o: y.clone() for o, y in outputs.items() if not y.is_floating_point()}
+        given = {**leaves, **rest}
+        value = _per_sample(selection.scalar(Outputs({o: given[o] for o in outputs})), rows)
+        if not value.requires_grad:
+            raise TargetError("the callable target does not depend on any output through torch operations")
+        grads = torch.autograd.grad(value.sum(), list(leaves.values()), allow_unused=True)
+    return {o: torch.zeros_like(y) if g is None else g for (o, y), g in zip(leaves.items(), grads, strict=True)}
+
+
+def line_gradient(selection: Selection, y: Mapping[str, Tensor], y0: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+    """The mean gradient of a callable target between y0 and y, so that gradient · (y − y0) is its difference."""
+    nodes, weights = np.polynomial.legendre.leggauss(LINE_POINTS)
+    total: dict[str, Tensor] = {}
+    for t, w in zip((nodes + 1) / 2, weights / 2, strict=True):
+        at = {o: (y0[o] + t * (y[o] - y0[o])).expand_as(y[o]) if y[o].is_floating_point() else y[o] for o in y}
+        for o, g in scalar_gradient(selection, at, rows).items():
+            total[o] = total[o] + w * g if o in total else w * g
+    return total
+
+
+def _per_sample(value: Any, rows: int) -> Tensor:
+    if not isinstance(value, Tensor) or value.numel() != rows:
+        shape = tuple(getattr(value, "shape", ())) if hasattr(value, "shape") else type(value).__name__
+        raise TargetError(f"the callable target must give one value per sample, {rows} here; it gave {shape}")
+    return value.reshape(rows, 1)
+
+
+def values_at(asked: Asked, trace: Trace) -> dict[str, Tensor]:
+    """The explained values by output name, as the model computes them."""
+    return {a.output: trace[a.value] for a in asked.at}

@@ -1,0 +1,113 @@
+"""SmoothGrad, and the same averaging over noise for any method."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import RuleError
+from ..graph.pairing import repeat_rows
+from ..rules.composites import Composite, everywhere
+from ..rules.gradient import Adjoint
+from .base import Chunk, Method, Seed, Step, as_weights, nonnegative, positive
+from .context import Context
+
+NOISE = 1  # purpose number of the noise's generators
+
+
+def noisy(chunk: Chunk, noise_level: float, repetitions: Iterator[range]) -> Iterator[tuple[range, dict[str, Tensor]]]:
+    """x + N(0, σ²) with σ = noise_level · (max − min) per sample and source; k·n rows a time.
+
+    Every sample draws from its own generator, so the numbers do not depend on the chunks.
+    """
+    sources = list(chunk.x)
+    generators = {v: chunk.generators(NOISE, i) for i, v in enumerate(sources)}
+    sigma = {}
+    for v, x in chunk.x.items():
+        flat = x.reshape(x.shape[0], -1)
+        sigma[v] = (noise_level * (flat.amax(1) - flat.amin(1))).reshape(-1, *[1] * (x.dim() - 1))
+    for part in repetitions:
+        made = {}
+        for v, x in chunk.x.items():
+            draws = np.stack([g.standard_normal((len(part), *x.shape[1:])) for g in generators[v]], axis=1)
+            noise = torch.from_numpy(draws).to(dtype=x.dtype, device=x.device)  # (k, n, …)
+            made[v] = (x + sigma[v] * noise).reshape(-1, *x.shape[1:])
+        yield part, made
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class SmoothGrad(Method):
+    """Mean over `n_samples` of the gradient at x + noise (Smilkov et al. 2017), σ = noise_level · (max − min) per
+    sample and input; with `times_input` each gradient is multiplied by its noisy input."""
+
+    name = "smoothgrad"
+    layer_factor = "none"
+
+    n_samples: int = 50
+    noise_level: float = 0.1
+    times_input: bool = False
+
+    def validate(self) -> None:
+        positive(self, n_samples=self.n_samples)
+        nonnegative(self, noise_level=self.noise_level)
+
+    def rules(self, context: Context) -> Composite:
+        return everywhere(Adjoint())
+
+    def n_walks(self, prepared: Any) -> int:
+        return self.n_samples
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        some = next(iter(chunk.x.values()))
+        for part, x in noisy(chunk, self.noise_level, chunk.parts(self.n_samples)):
+            weights = as_weights(np.full(len(part), 1 / self.n_samples), some)
+            yield Step(x=x, k=len(part), weights=weights, factor=x if self.times_input else None)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Smooth(Method):
+    """Mean of any method over `n_samples` noisy copies of the data: `Smooth(LRP(), n_samples=20)`."""
+
+    name = "smooth"
+    layer_factor = "refuse"
+
+    method: Method = None  # type: ignore[assignment]
+    n_samples: int = 20
+    noise_level: float = 0.1
+
+    def validate(self) -> None:
+        if not isinstance(self.method, Method):
+            raise RuleError(f"Smooth needs a method to average, as in Smooth(LRP()), got {self.method!r}")
+        if not self.method.needs_data or isinstance(self.method, Smooth):
+            raise RuleError(f"Smooth({self.method!r}): averaging it over noise changes nothing")
+        positive(self, n_samples=self.n_samples)
+        nonnegative(self, noise_level=self.noise_level)
+        if self.ignore_last_activation != self.method.ignore_last_activation:
+            object.__setattr__(self, "ignore_last_activation", self.method.ignore_last_activation)
+
+    def rules(self, context: Context) -> Composite:
+        return self.method.rules(context)
+
+    def seeding(self) -> Seed:
+        return self.method.seeding()
+
+    def prepare(self, context: Context) -> Any:
+        return self.method.prepare(context)
+
+    def n_walks(self, prepared: Any) -> int:
+        return self.n_samples * self.method.n_walks(prepared)
+
+    def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
+        for _, x in noisy(chunk, self.noise_level, (range(i, i + 1) for i in range(self.n_samples))):
+            for step in self.method.steps(dataclasses.replace(chunk, x=x, clean=False), prepared):
+                some = next(iter(x.values()))
+                weights = some.new_ones(step.k) if step.weights is None else step.weights
+                yield dataclasses.replace(
+                    step, x=repeat_rows(x, 1) if step.x is None else step.x, weights=weights / self.n_samples
+                )

@@ -1,0 +1,124 @@
+"""Sums over walks: relevance at sources and internal values, weighted, brought to the model's inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError, OnnxplainError
+from ..graph.pairing import Pairing
+from ..graph.plan import Trace
+from .base import Step
+from .problem import Problem
+
+#: (value, asked)
+Key = tuple[str, str]
+
+
+class NonFinite(OnnxplainError):
+    """Attributions came out as NaN or infinity; `explain` turns it into an error that names the node."""
+
+
+@dataclass(eq=False)
+class Sums:
+    """The running sums of one chunk of `n` samples: (targets, samples, …) for each value and what is asked."""
+
+    problem: Problem
+    n: int
+    totals: dict[Key, list[Tensor]] = field(default_factory=dict)
+    layers: dict[Key, list[Tensor]] = field(default_factory=dict)
+
+    def add(self, asked: str, step: Step, targets: slice, relevance: Mapping[str, Tensor], differences: Differences) -> None:
+        """One walk's relevance, for some targets."""
+        p = self.problem
+        for s in p.sources:
+            if (r := relevance.get(s.value)) is not None:
+                r = p.rows_first(r, p.source_axis(s))
+                if step.factor is not None:
+                    r = r * step.factor[s.value]
+                _accumulate(self.totals.setdefault((s.value, asked), []), _weighted(r, step, self.n), targets)
+        for v in p.layers:
+            if (r := relevance.get(v)) is not None:
+                r = differences.scaled(v, r)
+                if r.shape[1:2] != (step.k * self.n,):
+                    if self.n * step.k != 1:
+                        raise InputError(
+                            f"axis 0 of internal value {v!r}, of shape {tuple(r.shape[1:])}, does not hold the samples: "
+                            "use chunk_size=1"
+                        )
+                    r = r[:, None]
+                _accumulate(self.layers.setdefault((v, asked), []), _weighted(r, step, self.n), targets)
+
+    def by_source(self, asked: str) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
+        """(source, the inputs it stands for, its sum) for the sources that relevance reached."""
+        for s in self.problem.sources:
+            if parts := self.totals.get((s.value, asked)):
+                yield s.value, s.inputs, _joined(parts)
+
+    def by_layer(self, asked: str) -> dict[str, Tensor]:
+        return {v: _joined(parts) for v in self.problem.layers if (parts := self.layers.get((v, asked)))}
+
+    def by_input(self, asked: str, trace: Trace) -> dict[str, Tensor]:
+        """(targets, samples, *input axes) for every model input that relevance reached; raises `NonFinite`."""
+        out: dict[str, Tensor] = {}
+        for source, inputs, r in self.by_source(asked):
+            for i in inputs:
+                share = r / len(inputs) if len(inputs) > 1 else r
+                back = share if source == i else self.problem.to_input(source, i, share, trace)
+                out[i] = out[i] + back if i in out else back
+        for i, r in out.items():
+            if not bool(r.isfinite().all()):
+                raise NonFinite(f"the attribution of input {i!r} for {asked!r}")
+        return out
+
+    def total(self, asked: str, n_targets: int) -> Tensor:
+        """(targets, samples): over all inputs."""
+        sums = [r.reshape(*r.shape[:2], -1).sum(2) for _, _, r in self.by_source(asked)]
+        if not sums:
+            return torch.zeros(n_targets, self.n)
+        return torch.stack(sums).sum(0) if len(sums) > 1 else sums[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Differences:
+    """What turns what a walk carries at an internal value into an attribution: nothing, its value, its difference."""
+
+    factor: str
+    trace: Trace
+    trace0: Trace | None
+    pairing: Pairing | None
+
+    def scaled(self, value: str, r: Tensor) -> Tensor:
+        if self.factor == "value":
+            return r * self.trace[value]
+        if self.factor == "difference":
+            assert self.trace0 is not None and self.pairing is not None
+            x, x0 = self.pairing.pair(value, self.trace[value], self.trace0[value])
+            return r * (x - x0)
+        return r
+
+
+def _weighted(r: Tensor, step: Step, n: int) -> Tensor:
+    """(T, k·n, …) → (T, n, …): the weighted sum over repetitions."""
+    if step.k == 1:
+        return r if step.weights is None else r * step.weights[0]
+    parts = r.reshape(r.shape[0], step.k, n, *r.shape[2:])
+    return parts.sum(1) if step.weights is None else torch.einsum("tk...,k->t...", parts, step.weights)
+
+
+def _accumulate(parts: list[Tensor], r: Tensor, targets: slice) -> None:
+    """Chunks of targets lie one after the other in the list; later steps add to what is there."""
+    start = 0
+    for i, part in enumerate(parts):
+        if start == targets.start:
+            parts[i] = part + r
+            return
+        start += part.shape[0]
+    parts.append(r)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

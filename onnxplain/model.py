@@ -1,0 +1,159 @@
+"""Model: a graph with named inputs and outputs, ready to predict and to be explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .data import n_samples, prepare
+from .errors import InputError, RuleError
+from .frontend.passes import simplify
+from .graph.graph import Graph
+from .graph.plan import Forward, walked
+from .graph.sources import find_sources
+from .specs import Spec
+
+#: rows of one forward pass of `predict`
+PREDICT_ROWS = 256
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Model:
+    """What `load` gives. `inputs`, `outputs`: name → Spec. `graph`: what rules are chosen on.
+
+    `raw`: the graph as read, before linear layers took their biases and batch normalisations in.
+    """
+
+    name: str
+    raw: Graph
+    graph: Graph
+    inputs: Mapping[str, Spec]
+    outputs: Mapping[str, Spec]
+    dtype: torch.dtype
+    device: torch.device
+    opset: int
+    source: bytes | None = None
+    labels: Mapping[str, tuple[str, ...]] = None  # type: ignore[assignment]
+
+    def predict(self, data: Any) -> dict[str, np.ndarray]:
+        """{output name: array} for `data` in any form that `explain` takes."""
+        feeds = prepare(self.inputs, data, self.dtype, self.device)
+        return {o: y.cpu().numpy() for o, y in self.forward(feeds).items()}
+
+    def forward(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Outputs (as the model writes them) for checked feeds with samples first; in chunks of rows."""
+        n, fixed = n_samples(self.inputs, feeds), self.fixed_rows
+        plan = Forward(self.graph, self.graph.inputs, self.graph.outputs, [])
+        size = fixed or (PREDICT_ROWS if all(s.batch_axis is not None for s in self.outputs.values()) else n)
+        parts: dict[str, list[Tensor]] = {o: [] for o in self.outputs}
+        with torch.inference_mode():
+            for start in range(0, n, size):
+                rows = torch.arange(start, min(start + size, n))
+                real = len(rows)
+                if fixed and real < fixed:
+                    rows = torch.cat([rows, rows[-1:].expand(fixed - real)])
+                trace = plan.run(
+                    {
+                        i: x if (axis := self.inputs[i].batch_axis) is None else x[rows].movedim(0, axis)
+                        for i, x in feeds.items()
+                    }
+                )
+                for o, kept in parts.items():
+                    axis = self.outputs[o].batch_axis
+                    y = trace[o]
+                    kept.append(y if axis is None or axis >= y.dim() or real == y.shape[axis] else y.narrow(axis, 0, real))
+        axes = {o: self.outputs[o].batch_axis for o in parts}
+        return {o: p[0] if len(p) == 1 or axes[o] is None else torch.cat(p, axes[o] or 0) for o, p in parts.items()}
+
+    @cached_property
+    def fixed_rows(self) -> int | None:
+        """The number of samples the model insists on, if it does."""
+        counts = {n: s.fixed_batch for n, s in self.inputs.items() if s.fixed_batch is not None}
+        if len(set(counts.values())) > 1:
+            raise InputError(
+                f"the inputs insist on different numbers of samples {counts}: say which axis holds them with "
+                "batch_axis={input name: axis, or None for one without samples}"
+            )
+        return next(iter(counts.values()), None)
+
+    def graph_with(self, values: Iterable[str]) -> Graph:
+        """The graph in which these internal values are computed: of two layers that were merged, the value between
+        them exists again."""
+        missing = [v for v in values if v not in self.graph.values]
+        unknown = [v for v in missing if v not in self.raw.values]
+        if unknown:
+            from difflib import get_close_matches
+
+            near = {v: get_close_matches(v, self.raw.values, 3) for v in unknown}
+            raise InputError(f"the model computes no values {unknown}; near them: {near}; model.graph.values lists all")
+        return simplify(self.raw, missing) if missing else self.graph
+
+    def check(self, data: Any = None) -> None:
+        """Compares one forward pass with onnxruntime's, value by value where they differ; raises `VerificationError`."""
+        from .verify import verify
+
+        verify(self, data, strict=True)
+
+    def coverage(self, method: Any) -> list[dict[str, str]] | Any:
+        """A table: node, operator, kind, and the rule it gets under this method, or why it gets none."""
+        from .methods.table import method_from
+        from .result.optional import optional
+
+        rows = self.coverage_rows(method_from(method))
+        pandas = optional("pandas")
+        return rows if pandas is None else pandas.DataFrame(rows)
+
+    def coverage_rows(self, method: Any) -> list[dict[str, str]]:
+        composite = method.rules(None)
+        names = tuple(s.value for s in find_sources(self.graph))
+        active, nodes = walked(self.graph, self.graph.outputs, names)
+        on_walk = {n.name for n in nodes}
+        rows = []
+        for n in self.graph.nodes:
+            if n.name not in on_walk:
+                rule = "carries no relevance"
+            else:
+                try:
+                    assigned = composite.assign(self.graph, [n], active)
+                    rule = repr(assigned[n.name]) if n.name in assigned else "carries no relevance"
+                except RuleError as error:
+                    rule = f"none: {str(error).splitlines()[min(1, len(str(error).splitlines()) - 1)].strip()}"
+            rows.append({"node": n.name, "operator": n.op, "kind": n.kind, "rule": rule})
+        return rows
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}: {', '.join(self.inputs)} → {', '.join(self.outputs)}, {len(self.graph.nodes)} nodes)"
+
+    def __str__(self) -> str:
+        lines = [f"{self.name}  (opset {self.opset}, {str(self.dtype).removeprefix('torch.')}, {self.device})", ""]
+        lines += _table([("input", "type and shape", "sample axis"), *((s.name, s.described(), str(s.batch_axis)) for s in self.inputs.values())])
+        lines.append("")
+        lines += _table([("output", "type and shape", "sample axis"), *((s.name, s.described(), str(s.batch_axis)) for s in self.outputs.values())])
+        lines.append("")
+        from .methods.table import METHODS
+
+        tables = {}
+        for name in ("gradient", "lrp", "deeplift", "connection_weights"):
+            tables[name] = [r["rule"] for r in self.coverage_rows(METHODS[name][0]())]
+        head = ("node", "operator", "kind", "lrp", "deeplift", "weights")
+        body = []
+        for i, n in enumerate(self.graph.nodes):
+            cells = [tables[m][i] for m in ("lrp", "deeplift", "connection_weights")]
+            body.append((n.name, n.op, n.kind, *["–" if c == "carries no relevance" else "no rule" if c.startswith("none") else c.split("(")[0] for c in cells]))
+        lines += _table([head, *body])
+        return "\n".join(lines)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [min(48, max(len(r[i]) for r in rows)) for i in range(len(rows[0]))]
+    return ["  ".join(_cut(c, w).ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

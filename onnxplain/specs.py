@@ -1,0 +1,161 @@
+"""What a model's inputs and outputs are: names, shapes, types, labels, and which axis holds the samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import InputError
+from .frontend.nodes import is_floating, type_name
+from .frontend.types import ValueType
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One input or output. `shape`: a size per axis, None where it is free. `dtype`: as numpy writes it.
+
+    `batch_axis`: the sample axis, or None where the value has none (a setting shared by all samples).
+    `labels`: names of coordinates, by axis name ("feature", "channel", "unit", …).
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    symbols: tuple[str | None, ...] = ()
+    batch_axis: int | None = 0
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rank_known: bool = True
+
+    @property
+    def floating(self) -> bool:
+        return self.dtype in ("float16", "float", "float32", "float64", "double", "bfloat16")
+
+    @property
+    def sample_shape(self) -> tuple[int | None, ...]:
+        """The shape of one sample."""
+        return tuple(s for i, s in enumerate(self.shape) if i != self.batch_axis)
+
+    @property
+    def fixed_batch(self) -> int | None:
+        """The number of samples the model insists on, if it does."""
+        return None if self.batch_axis is None or not self.shape else self.shape[self.batch_axis]
+
+    def described(self) -> str:
+        shown = [str(s) if s is not None else (self.symbols[i] if i < len(self.symbols) and self.symbols[i] else "?") for i, s in enumerate(self.shape)]
+        return f"{self.dtype} ({', '.join(map(str, shown))})" if self.rank_known else f"{self.dtype} (rank unknown)"
+
+
+NUMPY_NAMES = {"float": "float32", "double": "float64", "bool": "bool"}
+
+
+def make_spec(name: str, t: ValueType | None, batch_axis: int | None) -> Spec:
+    if t is None or t.shape is None:
+        dtype = type_name(t.elem_type) if t is not None and t.elem_type else "float"
+        return Spec(name, (), NUMPY_NAMES.get(dtype, dtype), (), batch_axis, rank_known=False)
+    dtype = type_name(t.elem_type) if t.elem_type else "float"
+    shape = tuple(s if isinstance(s, int) else None for s in t.shape)
+    symbols = tuple(s if isinstance(s, str) else None for s in t.shape)
+    return Spec(name, shape, NUMPY_NAMES.get(dtype, dtype), symbols, batch_axis if shape else None)
+
+
+def batch_axes(
+    names: Sequence[str], types: Mapping[str, ValueType], given: int | None | Mapping[str, int | None]
+) -> dict[str, int | None]:
+    """The sample axis of each value: as given; else the axis with the same symbol as the first value's free first
+    axis (recurrent states often carry the batch on axis 1); else 0."""
+    if isinstance(given, Mapping):
+        unknown = [k for k in given if k not in names]
+        if unknown:
+            raise InputError(f"batch_axis names {unknown}; the model has {list(names)}")
+    symbol = None
+    for n in names:
+        shape = types[n].shape if n in types else None
+        if shape and isinstance(shape[0], str):
+            symbol = shape[0]
+            break
+    out: dict[str, int | None] = {}
+    for n in names:
+        shape = types[n].shape if n in types else None
+        if isinstance(given, Mapping) and n in given:
+            axis = given[n]
+        elif isinstance(given, int):
+            axis = given
+        elif symbol is not None and shape and shape[0] != symbol and shape.count(symbol) == 1:
+            axis = shape.index(symbol)
+        else:
+            axis = 0
+        if shape is not None and len(shape) == 0:
+            axis = None
+        if axis is not None and shape is not None:
+            if not -len(shape) <= axis < len(shape):
+                raise InputError(f"batch_axis {axis} of {n!r}: it has {len(shape)} axes")
+            axis %= len(shape)
+        out[n] = axis
+    return out
+
+
+def axis_names(sample_shape: Sequence[int | None]) -> tuple[str, ...]:
+    """feature | channel, length | channel, height, width (or height, width, channel) | channel, depth, height, width."""
+    rank = len(sample_shape)
+    if rank == 3 and sample_shape[2] in (1, 3, 4) and sample_shape[0] not in (1, 3, 4):
+        return ("height", "width", "channel")
+    named = {
+        0: (),
+        1: ("feature",),
+        2: ("channel", "length"),
+        3: ("channel", "height", "width"),
+        4: ("channel", "depth", "height", "width"),
+    }
+    return named.get(rank, tuple(f"axis_{i + 1}" for i in range(rank)))
+
+
+def labels_for(given: Any, names: Sequence[str], what: str) -> dict[str, Any]:
+    """A user's labels by value name: a dict of them, or a list meant for the only value."""
+    if given is None:
+        return {}
+    if isinstance(given, Mapping):
+        unknown = [k for k in given if k not in names]
+        if unknown:
+            raise InputError(f"{what} names {unknown}; the model has {list(names)}")
+        return dict(given)
+    if len(names) != 1:
+        raise InputError(f"{what} must be a dict by name: the model has {list(names)}")
+    return {names[0]: given}
+
+
+def input_labels(given: Any, name: str, sample_shape: Sequence[int | None]) -> dict[str, tuple[str, ...]]:
+    """Labels of one input's axes: a dict by axis name, or a list for its only axis, its channels, or its last axis."""
+    axes = axis_names(sample_shape)
+    if given is None:
+        return {}
+    table = given if isinstance(given, Mapping) else None
+    if table is None:
+        wanted = len(list(given))
+        fits = [a for a, s in zip(axes, sample_shape, strict=True) if s == wanted] or [a for a, s in zip(axes, sample_shape, strict=True) if s is None]
+        if not fits:
+            raise InputError(f"{wanted} labels for input {name!r}, whose sample has shape {tuple(sample_shape)}")
+        table = {fits[0]: given}
+    out = {}
+    for axis, labels in table.items():
+        if axis not in axes:
+            raise InputError(f"labels for axis {axis!r} of input {name!r}; it has axes {axes}")
+        size = sample_shape[axes.index(axis)]
+        labels = tuple(map(str, labels))
+        if size is not None and len(labels) != size:
+            raise InputError(f"{len(labels)} labels for axis {axis!r} of input {name!r}, which has size {size}")
+        out[axis] = labels
+    return out
+
+
+def stored_labels(metadata: Mapping[str, str], key: str) -> Any:
+    """Labels a model file carries in its metadata (`onnxplain.input_labels`, `onnxplain.output_labels`: JSON by name)."""
+    try:
+        found = json.loads(metadata.get(f"onnxplain.{key}", "null"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+__all__ = ["Spec", "axis_names", "batch_axes", "input_labels", "is_floating", "labels_for", "make_spec", "stored_labels"]

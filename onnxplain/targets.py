@@ -1,0 +1,217 @@
+"""Targets: which units of an output are explained, and the seeds that start the walk there.
+
+Units are positions in one sample of an output, flattened row-major; a tuple is a position per axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import TargetError
+
+Unit = int | str | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PerSample:
+    """One unit per sample: `PerSample([3, 1, 4])`, `PerSample(y_test)`, or labels."""
+
+    units: Sequence[Unit]
+
+    def of(self, samples: np.ndarray, n: int) -> PerSample:
+        """The units of some of `n` samples."""
+        units = list(self.units)
+        if len(units) != n:
+            raise TargetError(f"PerSample gives {len(units)} units for {n} samples")
+        return PerSample([units[i] for i in samples])
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Why `unit` rather than `other`: the seed is +1 at one and −1 at the other. Either may be "predicted"."""
+
+    unit: Unit
+    other: Unit
+
+
+@dataclass(frozen=True)
+class Top:
+    """The `k` units of highest value, per sample, best first."""
+
+    k: int = 1
+
+
+class Outputs(dict[str, Tensor]):
+    """What a callable target gets: every output by name; with one output also usable as that tensor:
+    `lambda y: y[:, 0] - y[:, 1]`."""
+
+    def __getitem__(self, key: Any) -> Tensor:
+        if isinstance(key, str):
+            if key not in self:
+                raise TargetError(f"there is no output {key!r}; the model has {list(self)}")
+            return super().__getitem__(key)
+        return self._only()[key]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._only(), name)
+
+    def _only(self) -> Tensor:
+        if len(self) != 1:
+            raise TargetError(f"the model has outputs {list(self)}: a callable target names one, outputs[{next(iter(self))!r}]")
+        return next(iter(self.values()))
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """A target resolved on data: seed = Σ coefficient at unit, per sample and target; or a callable.
+
+    `terms`: (units (samples, targets), coefficient). `labels`: one per target.
+    """
+
+    terms: tuple[tuple[np.ndarray, float], ...]
+    labels: tuple[str, ...]
+    scalar: Callable[[Outputs], Tensor] | None = None
+
+    @property
+    def n_targets(self) -> int:
+        return len(self.labels)
+
+    def units(self) -> np.ndarray:
+        """(samples, targets); −1 where the target is not one unit."""
+        if len(self.terms) == 1:
+            return self.terms[0][0]
+        n = len(self.terms[0][0]) if self.terms else 0
+        return np.full((n, self.n_targets), -1)
+
+    def first(self, n: int) -> Selection:
+        """The same on the first n samples."""
+        return Selection(tuple((u[:n], c) for u, c in self.terms), self.labels, self.scalar)
+
+    def take(self, targets: slice, rows: Tensor | None = None) -> list[tuple[Tensor, float]]:
+        """[(units (targets, rows), coefficient)] of some targets; `rows` repeats or picks samples."""
+        out = []
+        for units, c in self.terms:
+            u = torch.from_numpy(np.array(units[:, targets].T)).long()
+            out.append((u if rows is None else u[:, rows], c))
+        return out
+
+
+def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] | None) -> Selection:
+    """The target on this output: `values` (samples, *unit axes) decide what is predicted."""
+    n, shape = values.shape[0], values.shape[1:]
+    size = int(np.prod(shape, dtype=np.int64))
+    if size == 0:
+        raise TargetError(f"output {output!r} has no units: one sample of it has shape {shape}")
+    flat = values.reshape(n, size)
+    names = _Names(output, shape, size, labels)
+    if callable(target) and not isinstance(target, type):
+        return Selection((), (getattr(target, "__name__", "target").replace("<lambda>", "callable"),), scalar=target)
+    if isinstance(target, str) and target == "predicted" and "predicted" not in names.labels:
+        return Selection(((_best(flat, 1), 1.0),), ("predicted",))
+    if isinstance(target, str) and target == "all" and "all" not in names.labels:
+        units = np.broadcast_to(np.arange(size), (n, size))
+        return Selection(((units, 1.0),), tuple(names.label(u) for u in range(size)))
+    if isinstance(target, Top):
+        if not 1 <= target.k <= size:
+            raise TargetError(f"Top({target.k}): output {output!r} has {size} units")
+        return Selection(((_best(flat, target.k), 1.0),), tuple(f"top {i + 1}" for i in range(target.k)))
+    if isinstance(target, Contrast):
+        both = [_contrast_side(u, flat, names) for u in (target.unit, target.other)]
+        return Selection(((both[0], 1.0), (both[1], -1.0)), (f"{_said(target.unit, names)} − {_said(target.other, names)}",))
+    if isinstance(target, PerSample):
+        wanted = list(np.asarray(target.units).tolist()) if isinstance(target.units, np.ndarray) else list(target.units)
+        if len(wanted) != n:
+            raise TargetError(f"PerSample gives {len(wanted)} units for {n} samples")
+        return Selection(((np.array([[names.unit(u)] for u in wanted]), 1.0),), ("per sample",))
+    if isinstance(target, np.ndarray):
+        target = target.tolist()
+    many = isinstance(target, (list, range))
+    wanted = list(target) if many else [target]
+    if not wanted:
+        raise TargetError(f"the list of targets for output {output!r} is empty")
+    picked = [names.unit(u) for u in wanted]
+    return Selection(((np.broadcast_to(np.array(picked), (n, len(picked))), 1.0),), tuple(names.label(u) for u in picked))
+
+
+def _best(flat: np.ndarray, k: int) -> np.ndarray:
+    return np.argsort(-flat, axis=1, kind="stable")[:, :k] if k > 1 else flat.argmax(1)[:, None]
+
+
+def _contrast_side(unit: Any, flat: np.ndarray, names: _Names) -> np.ndarray:
+    if isinstance(unit, str) and unit == "predicted" and unit not in names.labels:
+        return _best(flat, 1)
+    return np.full((len(flat), 1), names.unit(unit))
+
+
+def _said(unit: Any, names: _Names) -> str:
+    return "predicted" if isinstance(unit, str) and unit == "predicted" and unit not in names.labels else names.label(names.unit(unit))
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Units of one output by number, position or label."""
+
+    output: str
+    shape: tuple[int, ...]
+    size: int
+    given: Sequence[str] | None
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self.given or ()
+
+    def label(self, unit: int) -> str:
+        if self.given and len(self.given) == self.size:
+            return str(self.given[unit])
+        if len(self.shape) > 1:
+            position = tuple(int(i) for i in np.unravel_index(unit, self.shape))
+            if self.given and len(self.given) == self.shape[-1]:
+                return ", ".join([*map(str, position[:-1]), str(self.given[position[-1]])])
+            return ", ".join(map(str, position))
+        return str(unit)
+
+    def unit(self, u: Any) -> int:
+        if isinstance(u, (bool, np.bool_)) or u is None or isinstance(u, float):
+            raise TargetError(f"{u!r} is not a unit of output {self.output!r}: {self._what()}")
+        if isinstance(u, str):
+            if u in self.labels and len(self.labels) == self.size:
+                return list(self.labels).index(u)
+            raise TargetError(f"output {self.output!r} has no unit labelled {u!r}: {self._what()}")
+        if isinstance(u, (tuple, list)):
+            if len(u) != len(self.shape) or not all(-s <= int(i) < s for i, s in zip(u, self.shape, strict=True)):
+                raise TargetError(f"output {self.output!r} has no position {tuple(u)}: one sample has shape {self.shape}")
+            return int(np.ravel_multi_index([int(i) % s for i, s in zip(u, self.shape, strict=True)], self.shape)) if self.shape else 0
+        try:
+            k = int(u)
+        except (TypeError, ValueError):
+            raise TargetError(f"{u!r} is not a unit of output {self.output!r}: {self._what()}") from None
+        if not -self.size <= k < self.size:
+            raise TargetError(f"output {self.output!r} has no unit {k}: {self._what()}")
+        return k % self.size
+
+    def _what(self) -> str:
+        units = f"units are 0 to {self.size - 1}"
+        if len(self.shape) > 1:
+            units += f", or positions in shape {self.shape}"
+        if self.labels:
+            shown = ", ".join(map(str, self.labels[:20])) + (", …" if len(self.labels) > 20 else "")
+            units += f", or labels: {shown}"
+        return units
+
+
+def per_output(target: Any, outputs: Sequence[str]) -> dict[str, Any]:
+    """The target of each explained output: a dict names them, anything else is meant for all."""
+    if isinstance(target, Mapping):
+        unknown = [o for o in target if o not in outputs]
+        if unknown or not target:
+            raise TargetError(f"targets are given for {unknown or 'no output'}; the model has outputs {list(outputs)}")
+        return {o: target[o] for o in outputs if o in target}
+    return dict.fromkeys(outputs, target)

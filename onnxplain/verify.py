@@ -1,0 +1,210 @@
+"""One forward pass beside onnxruntime's: outputs first; where they differ, the first value that does."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import torch
+
+from .errors import InputError, VerificationError
+from .specs import Spec
+
+if TYPE_CHECKING:
+    from .model import Model
+
+#: largest difference allowed, relative to the largest value of the output
+RTOL = 1e-4
+#: how much farther than ours onnxruntime's rounding may stray from double precision
+ROUNDING = 10
+#: sizes tried for free axes that hold no samples
+GUESSES = (32, 8, 64, 224)
+#: integers are drawn below one of these: the larger says more, the smaller fits any embedding
+INTEGERS = (50, 2)
+
+
+def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
+    """Raises `VerificationError` where an output differs by more than 1e-4 of its largest value. False: not compared
+    (no data could be made up, or onnxruntime cannot run the model); with `strict` that raises, too."""
+    from .data import prepare
+
+    if model.source is None:
+        raise VerificationError("the model's file is not kept in memory (verify='never'): load it again to compare")
+    try:
+        session = _session(model.source)
+    except Exception as error:  # noqa: BLE001 — onnxruntime's errors have no common base
+        return _skip(strict, f"onnxruntime cannot open the model: {str(error).splitlines()[0]}")
+    tries = [prepare(model.inputs, data, model.dtype, model.device)] if data is not None else _made_up(model)
+    reason = "no example data could be made up for its free axes: pass example="
+    for feeds in tries:
+        native = {n: _native(x, model.inputs[n]) for n, x in feeds.items()}
+        try:
+            expected = dict(zip(model.outputs, session.run(list(model.outputs), _typed(session, native)), strict=True))
+        except Exception as error:  # noqa: BLE001 — as above
+            reason = f"onnxruntime cannot run the model on example data: {str(error).splitlines()[0]}"
+            continue
+        if any(y.size == 0 for y in expected.values()):
+            continue
+        try:
+            ours = {o: y.cpu().numpy() for o, y in model.forward(feeds).items()}
+        except InputError as error:
+            reason = f"onnxruntime runs the model on example data, this library does not: {error}"
+            strict = True
+            continue
+        _compare(model, feeds, native, expected, ours)
+        return True
+    return _skip(strict, reason)
+
+
+def _skip(strict: bool, reason: str) -> bool:
+    if strict:
+        raise VerificationError(reason)
+    warnings.warn(f"the model was not verified against onnxruntime: {reason}", UserWarning, stacklevel=5)
+    return False
+
+
+def _session(source: bytes) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    # its default optimisation folds padding into max-pooling wrongly on negative data
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def _made_up(model: Model) -> list[dict[str, torch.Tensor]]:
+    """Example feeds: small normal numbers; integers 0 and 1; free axes at a few sizes."""
+    out = []
+    generator = torch.Generator().manual_seed(0)
+    integers = any(not s.floating for s in model.inputs.values())
+    for guess, top in itertools.product(GUESSES, INTEGERS if integers else INTEGERS[:1]):
+        feeds = {}
+        for n, s in model.inputs.items():
+            if not s.rank_known:
+                return []
+            rows = s.fixed_batch or 2
+            shape = [rows, *(guess if d is None else d for d in s.sample_shape)] if s.batch_axis is not None else [
+                guess if d is None else d for d in s.shape
+            ]
+            if s.floating:
+                feeds[n] = (torch.randn(shape, generator=generator, dtype=torch.float64) / 2).to(model.dtype)
+            else:
+                feeds[n] = torch.randint(0, 2 if s.dtype == "bool" else top, shape, generator=generator).to(_integer(s))
+        out.append({n: x.to(model.device) for n, x in feeds.items()})
+        if top == INTEGERS[-1 if integers else 0] and all(d is not None for s in model.inputs.values() for d in s.sample_shape):
+            break
+    return out
+
+
+def _integer(s: Spec) -> torch.dtype:
+    return torch.bool if s.dtype == "bool" else getattr(torch, {"uint16": "int64", "uint32": "int64", "uint64": "int64"}.get(s.dtype, s.dtype))
+
+
+def _native(x: torch.Tensor, s: Spec) -> torch.Tensor:
+    return x if s.batch_axis in (None, 0) else x.movedim(0, s.batch_axis)
+
+
+_ORT_TYPES = {"float": np.float32, "double": np.float64, "float16": np.float16, "bfloat16": np.float32}
+
+
+def _typed(session: Any, feeds: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    out = {}
+    for i in session.get_inputs():
+        kind = i.type.removeprefix("tensor(").removesuffix(")")
+        out[i.name] = feeds[i.name].cpu().numpy().astype(_ORT_TYPES.get(kind, kind))
+    return out
+
+
+def relative_difference(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """max |a − b| / max |b|; infinite where shapes, or what is finite, differ."""
+    if ours.shape != theirs.shape:
+        return float("inf")
+    if theirs.dtype.kind != "f":
+        return float(np.mean(ours != theirs)) if ours.size else 0.0
+    a, b = ours.astype(np.float64), theirs.astype(np.float64)
+    same = np.isfinite(a) == np.isfinite(b)
+    if not same.all() or not np.array_equal(a[~np.isfinite(a)], b[~np.isfinite(b)], equal_nan=True):
+        return float("inf")
+    finite = np.isfinite(b)
+    if not finite.any():
+        return 0.0
+    return float(np.abs(a - b)[finite].max() / max(np.abs(b[finite]).max(), 1e-12))
+
+
+def _compare(
+    model: Model,
+    feeds: Mapping[str, torch.Tensor],
+    native: Mapping[str, torch.Tensor],
+    expected: Mapping[str, np.ndarray],
+    ours: Mapping[str, np.ndarray],
+) -> None:
+    worst = {o: relative_difference(ours[o], expected[o]) for o in expected}
+    # half-precision models are computed in single precision here: they agree as far as half precision goes
+    limit = 2e-2 if _half(model.source) else RTOL
+    wrong = {o: d for o, d in worst.items() if d > limit and expected[o].dtype.kind == "f"}
+    if not wrong or _rounding_explains(model, native, expected, ours, wrong):
+        return
+    output, difference = next(iter(wrong.items()))
+    raise VerificationError(
+        f"output {output!r} differs from onnxruntime's by {difference:.2g} of its largest value (allowed {limit:g}); "
+        f"{_first_difference(model, feeds, native, limit)}. Please report this model; verify='never' loads it all the same"
+    )
+
+
+def _rounding_explains(
+    model: Model,
+    native: Mapping[str, torch.Tensor],
+    expected: Mapping[str, np.ndarray],
+    ours: Mapping[str, np.ndarray],
+    wrong: Mapping[str, float],
+) -> bool:
+    """Whether the model is so sensitive on these data that single precision alone makes such differences: both results
+    then lie about as far from the same graph in double precision."""
+    if model.dtype == torch.float64:
+        return False
+    from .frontend.build import build
+    from .graph.plan import Forward
+
+    graph = build(onnx.load_model_from_string(model.source or b""), dtype=torch.float64).graph
+    feeds = {n: x.cpu().double() if x.is_floating_point() else x.cpu() for n, x in native.items()}
+    with torch.inference_mode():
+        trace = Forward(graph, graph.inputs, graph.outputs, []).run(feeds)
+    exact = {o: trace[o].numpy() for o in wrong}
+    own = {o: relative_difference(ours[o], exact[o]) for o in wrong}
+    return all(relative_difference(expected[o], exact[o]) <= max(RTOL, ROUNDING * own[o]) for o in wrong)
+
+
+def _half(source: bytes | None) -> bool:
+    proto = onnx.load_model_from_string(source or b"")
+    half = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
+    return any(t.data_type in half for t in proto.graph.initializer)
+
+
+def _first_difference(model: Model, feeds: Mapping[str, torch.Tensor], native: Mapping[str, torch.Tensor], limit: float) -> str:
+    """Every internal value from both sides; the first, in graph order, that differs."""
+    from .graph.plan import Forward
+
+    proto = onnx.load_model_from_string(model.source or b"")
+    known = {o.name for o in proto.graph.output}
+    values = [v for n in model.raw.nodes for v in n.outputs if v in model.raw.floating]
+    stored = {v for n in proto.graph.node for v in n.output}
+    values = [v for v in values if v in stored]
+    proto.graph.output.extend(onnx.ValueInfoProto(name=v) for v in values if v not in known)
+    try:
+        session = _session(proto.SerializeToString())
+        theirs = dict(zip(values, session.run(values, _typed(session, native)), strict=True))
+        with torch.inference_mode():
+            trace = Forward(model.raw, model.raw.inputs, values, None).run(dict(native))
+    except Exception as error:  # noqa: BLE001 — the search is a help; the mismatch is raised all the same
+        return f"the first value that differs could not be found ({str(error).splitlines()[0]})"
+    for v in values:
+        d = relative_difference(trace[v].cpu().numpy(), theirs[v])
+        if d > limit:
+            n = model.raw.producer[v]
+            return f"the first value that differs is {v!r}, by {d:.2g}, made by node {n.name!r} ({n.op})"
+    return "no internal value differs by as much"
