@@ -1,0 +1,59 @@
+"""Attribution: the relevance of one input (or internal value) for the targets of one output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attribution:
+    """values[sample, *input axes, target], with a name for every axis and a label for every place on it.
+
+    `labels` holds the coordinates of every axis in `dims`; an axis that came without any counts 0 … n-1.
+    `connected=False`: this input cannot reach this output, and the values are zeros.
+    `data`: the input's own values (samples, *input axes), for plots and tables.
+    """
+
+    values: np.ndarray
+    dims: tuple[str, ...]
+    labels: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    input: str = "input"
+    output: str = "output"
+    connected: bool = True
+    data: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        name, values, dims = f"attribution of {self.input!r}", np.asarray(self.values), tuple(self.dims)
+        if len(dims) != values.ndim or len(set(dims)) != len(dims):
+            raise InputError(f"{name}: values of shape {values.shape} need {values.ndim} different axis names, got {dims}")
+        if len(dims) < 2 or (dims[0], dims[-1]) != ("sample", "target"):
+            raise InputError(f"{name}: axes are ('sample', …, 'target'), got {dims}")
+        stray = [d for d in self.labels if d not in dims]
+        if stray:
+            raise InputError(f"{name}: labels for {stray}, but the axes are {dims}")
+        labels = {d: tuple(self.labels.get(d, range(n))) for d, n in zip(dims, values.shape, strict=True)}
+        for d, n in zip(dims, values.shape, strict=True):
+            if len(labels[d]) != n:
+                raise InputError(f"{name}: {len(labels[d])} labels for the {n} places of axis {d!r}")
+        if self.data is not None and len(self.data) != len(values):
+            raise InputError(f"{name}: {len(values)} samples, but data of shape {np.shape(self.data)}")
+        for key, value in (("values", values), ("dims", dims), ("labels", labels)):
+            object.__setattr__(self, key, value)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.values.shape
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.values, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{d}: {n}" for d, n in zip(self.dims, self.shape, strict=True))
+        reach = "" if self.connected else ", not connected"
+        return f"Attribution({self.input!r} → {self.output!r}, {axes}, {self.values.dtype}{reach})"

@@ -1,0 +1,55 @@
+"""Σ attributions against the goal: the relative difference, and the check that raises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ConservationError
+from .attribution import Attribution
+
+if TYPE_CHECKING:
+    from ..explanation import Explanation
+
+#: A goal smaller than this part of the relevance that was moved to make it is measured against that part instead:
+#: below it, a relative difference would be about rounding (attributions of ±1000 that cancel to 1e-4).
+CANCELLED = 1e-3
+
+
+def moved(attributions: Mapping[tuple[str, str], Attribution], output: str) -> np.ndarray:
+    """Σ |attribution| over every input of one output: (samples, targets)."""
+    mine = [a.values for (_, out), a in attributions.items() if out == output]
+    return np.asarray(sum(np.abs(v).sum(axis=tuple(range(1, v.ndim - 1)), dtype=np.float64) for v in mine))
+
+
+def relative(sums: np.ndarray, goals: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """(sum − goal) / max(|goal|, 10⁻³·Σ|attribution|), and 0 where all three are 0. NaN where there is no goal."""
+    sums, goals = np.asarray(sums, dtype=np.float64), np.asarray(goals, dtype=np.float64)
+    return (sums - goals) / np.maximum(np.maximum(np.abs(goals), CANCELLED * mass), np.finfo(np.float64).tiny)
+
+
+def check(e: Explanation, rtol: float) -> None:
+    """Raises `ConservationError` for the worst sample and target of the worst output."""
+    hint = "; e.audit() lists, node by node, where relevance was lost" if e.audit_source is not None else ""
+    if not e.complete:
+        raise ConservationError(f"{e.method} does not promise attributions that sum to a goal{hint}")
+    promised = {out: np.isfinite(np.asarray(goals, dtype=np.float64)) for out, goals in e.goals.items()}
+    if not any(p.any() for p in promised.values()):
+        raise ConservationError(f"{e.method} set no goal for any sample and target, so there is nothing to check{hint}")
+    # A NaN difference where there is a goal means a sum that is not finite: as wrong as it gets.
+    size = {
+        out: np.where(promised[out], np.nan_to_num(np.abs(delta), nan=np.inf), 0.0) for out, delta in e.delta.items()
+    }
+    output = max(size, key=lambda out: size[out].max(initial=0.0))
+    wrong = {out: int((s > rtol).sum()) for out, s in size.items()}
+    if not any(wrong.values()):
+        return
+    s, t = np.unravel_index(int(size[output].argmax()), size[output].shape)
+    of = sum(int(p.sum()) for p in promised.values())
+    raise ConservationError(
+        f"{e.method}: attributions do not sum to the goal for {sum(wrong.values())} of {of} sample-target pairs; "
+        f"worst: output {output!r}, sample {s}, target {e.target_labels[output][t]!r}: sum {e.sums[output][s, t]:.6g}, "
+        f"goal {e.goals[output][s, t]:.6g}, relative difference {e.delta[output][s, t]:.3g} (rtol {rtol:g}){hint}"
+    )
