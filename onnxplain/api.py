@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from google.protobuf.message import EncodeError
 from onnx import ModelProto
 
 from .data import frame_labels, n_samples, prepare
-from .errors import InputError, ModelError
+from .errors import InputError
 from .explanation import Explanation
-from .frontend.build import build
+from .frontend.build import Built, build
+from .frontend.part import part
 from .frontend.passes import simplify
 from .frontend.read import read
 from .methods.base import Method
@@ -75,11 +77,11 @@ def load(
         raw=raw,
         graph=graph,
         inputs={n: _labelled(make_spec(n, built.types.get(n), axes[n]), of_inputs.get(n)) for n in raw.inputs},
-        outputs={n: make_spec(n, built.types.get(n), axes[n]) for n in raw.outputs},
+        outputs={n: make_spec(n, built.types.get(n), None if n in raw.constants else axes[n]) for n in raw.outputs},
         dtype=real_dtype,
         device=real_device,
         opset=built.opset,
-        source=_cut_source(proto, raw, inputs, outputs) if verify != "never" else None,
+        source=_verifiable(proto, built) if verify != "never" else None,
         labels={o: tuple(map(str, labels)) for o, labels in of_outputs.items() if o in raw.outputs},
     )
     _check_output_labels(model)
@@ -208,7 +210,7 @@ def _device(device: str | torch.device) -> torch.device:
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         raise InputError(f"device={device!r} cannot be used here: {str(error).splitlines()[0]}") from error
     return found
 
@@ -235,25 +237,12 @@ def _check_output_labels(model: Model) -> None:
             raise InputError(f"{len(labels)} labels for output {o!r}, which has {size} units")
 
 
-def _cut_source(proto: ModelProto, graph: Any, inputs: Any, outputs: Any) -> bytes | None:
-    """The bytes onnxruntime verifies: the whole model, cut where the user cut it."""
-    if inputs is None and outputs is None:
-        pass
-    else:
-        from onnx import ValueInfoProto, utils
-
-        if inputs is None:
-            del proto.graph.output[:]
-            proto.graph.output.extend(ValueInfoProto(name=o) for o in graph.outputs)
-        else:
-            try:
-                proto = utils.Extractor(proto).extract_model(list(graph.inputs), list(graph.outputs))
-            except Exception:  # noqa: BLE001 — values whose types ONNX cannot infer cannot be new inputs for onnxruntime
-                return None
+def _verifiable(proto: ModelProto, built: Built) -> bytes | None:
+    """What onnxruntime is to compare: the part of the file that is computed here; None where it is too large (2 GB)."""
     try:
-        return proto.SerializeToString()
-    except ValueError as error:
-        raise ModelError(f"the model is too large to hand to onnxruntime in one piece (2 GB): load it with verify='never' ({error})") from error
+        return part(proto, built.graph.inputs, built.graph.outputs, built.types).SerializeToString()
+    except (ValueError, EncodeError):
+        return None
 
 
 def _axis_labels(model: Model, data: Any) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -8,72 +8,68 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .explanation import Attribution, Explanation
+from .methods.audit import audit_rows
 from .methods.run import Results, Runner
 from .model import Model
 from .specs import axis_names
 
 
-def assemble(model: Model, runner: Runner, results: Results, axis_labels: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Explanation:
-    problem = runner.problem
-    labels = {a.name: results.selections[a.name][0].labels for a in problem.asked}
+def assemble(
+    model: Model, runner: Runner, results: Results, axis_labels: Mapping[str, Mapping[str, tuple[str, ...]]]
+) -> Explanation:
+    """`axis_labels`: coordinates by input and axis."""
+    problem, n = runner.problem, runner.context.n
     attributions: dict[tuple[str, str], Attribution] = {}
-    for a in problem.asked:
+    for asked in (a.name for a in problem.asked):
+        targets = results.labels[asked]
         for name, spec in model.inputs.items():
-            parts = results.attributions.get((name, a.name))
             x = runner.context.feeds[name]
-            x = x[None] if spec.batch_axis is None else x
-            if parts is None:
-                values = np.zeros((runner.context.n, *x.shape[1:], len(labels[a.name])), _numpy(model.dtype))
-            else:
-                values = _numpy_of(parts)
-            dims = ("sample", *axis_names(_sizes(spec.sample_shape, x.shape[1:])), "target")
-            known = {k: v for k, v in axis_labels.get(name, {}).items() if k in dims and len(v) == values.shape[dims.index(k)]}
-            data = x.expand(runner.context.n, *x.shape[1:]) if spec.batch_axis is None else x
-            attributions[name, a.name] = Attribution(
-                values=values,
+            x = x[None].expand(n, *x.shape) if spec.batch_axis is None else x
+            found = results.attributions.get((name, asked))
+            dtype = np.float64 if model.dtype == torch.float64 else np.float32
+            dims = ("sample", *axis_names(x.shape[1:]), "target")
+            known = {k: v for k, v in axis_labels.get(name, {}).items() if k in dims and len(v) == x.shape[dims.index(k)]}
+            attributions[name, asked] = Attribution(
+                values=np.zeros((*x.shape, len(targets)), dtype) if found is None else found,
                 dims=dims,
-                labels={**known, "target": labels[a.name]},
+                labels={**known, "target": targets},
                 input=name,
-                output=a.name,
-                connected=parts is not None,
-                data=data.cpu().numpy(),
+                output=asked,
+                connected=found is not None,
+                data=x.cpu().numpy(),
             )
-    layers = {}
-    for v in problem.layers:
-        for a in problem.asked:
-            parts = results.layers.get((v, a.name))
-            if parts is None:
-                continue
-            values = _numpy_of(parts)
-            dims = ("sample", *axis_names(values.shape[1:-1]), "target")
-            layers[v, a.name] = Attribution(values=values, dims=dims, labels={"target": labels[a.name]}, input=v, output=a.name)
-    audit: Any = None
-    from .methods.audit import audit_rows
-
-    audit = partial(_audit, runner, audit_rows)
+    layers = {
+        (v, asked): Attribution(
+            values=values,
+            dims=("sample", *axis_names(values.shape[1:-1]), "target"),
+            labels={"target": results.labels[asked]},
+            input=v,
+            output=asked,
+        )
+        for (v, asked), values in results.layers.items()
+    }
     return Explanation(
         attributions=attributions,
         layer_attributions=layers,
-        predictions={k: _numpy_of(v) for k, v in results.predictions.items()},
-        goals={k: _numpy_of(v) for k, v in results.goals.items()},
-        sums={k: _numpy_of(v) for k, v in results.sums.items()},
-        target_units={k: np.concatenate([s.units() if s.terms else np.full((len(results.predictions[k][i]), 1), -1) for i, s in enumerate(v)]) for k, v in results.selections.items()},
-        target_labels=labels,
+        predictions=results.predictions,
+        goals=results.goals,
+        sums=results.sums,
+        target_units=results.units,
+        target_labels=results.labels,
         method=repr(runner.method),
         complete=runner.method.promise is not None,
         model=model.name,
         notes=_notes(runner),
-        rules={n: repr(r) for n, r in problem.rules.items()},
-        audit_source=audit,
+        rules={name: repr(r) for name, r in problem.rules.items()},
+        audit_source=partial(_audit, runner),
     )
 
 
-def _audit(runner: Runner, rows: Any) -> list[dict[str, Any]]:
+def _audit(runner: Runner) -> list[dict[str, Any]]:
     with torch.inference_mode():
-        return rows(runner)
+        return audit_rows(runner)
 
 
 def _notes(runner: Runner) -> tuple[str, ...]:
@@ -89,16 +85,3 @@ def _notes(runner: Runner) -> tuple[str, ...]:
     if runner.method.n_walks(runner.prepared) > 1:
         notes.append(f"seed {runner.context.seed}")
     return tuple(notes)
-
-
-def _numpy_of(parts: list[Tensor]) -> np.ndarray:
-    t = parts[0] if len(parts) == 1 else torch.cat(parts)
-    return np.ascontiguousarray(t.cpu().numpy())
-
-
-def _numpy(dtype: torch.dtype) -> Any:
-    return np.float64 if dtype == torch.float64 else np.float32
-
-
-def _sizes(spec: tuple[int | None, ...], actual: Any) -> tuple[int | None, ...]:
-    return tuple(actual) if len(spec) != len(actual) else tuple(a for a in actual)

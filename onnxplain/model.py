@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .data import n_samples, prepare
-from .errors import InputError, RuleError
+from .errors import InputError
 from .frontend.passes import simplify
 from .graph.graph import Graph
 from .graph.plan import Forward, walked
@@ -21,6 +21,10 @@ from .specs import Spec
 
 #: rows of one forward pass of `predict`
 PREDICT_ROWS = 256
+NO_RELEVANCE = "carries no relevance"
+NO_RULE = "no rule"
+#: methods whose rules `print(model)` shows
+SUMMARY_METHODS = ("lrp", "deeplift", "connection_weights")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +43,7 @@ class Model:
     device: torch.device
     opset: int
     source: bytes | None = None
-    labels: Mapping[str, tuple[str, ...]] = None  # type: ignore[assignment]
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def predict(self, data: Any) -> dict[str, np.ndarray]:
         """{output name: array} for `data` in any form that `explain` takes."""
@@ -110,22 +114,15 @@ class Model:
         return rows if pandas is None else pandas.DataFrame(rows)
 
     def coverage_rows(self, method: Any) -> list[dict[str, str]]:
-        composite = method.rules(None)
-        names = tuple(s.value for s in find_sources(self.graph))
-        active, nodes = walked(self.graph, self.graph.outputs, names)
-        on_walk = {n.name for n in nodes}
-        rows = []
-        for n in self.graph.nodes:
-            if n.name not in on_walk:
-                rule = "carries no relevance"
-            else:
-                try:
-                    assigned = composite.assign(self.graph, [n], active)
-                    rule = repr(assigned[n.name]) if n.name in assigned else "carries no relevance"
-                except RuleError as error:
-                    rule = f"none: {str(error).splitlines()[min(1, len(str(error).splitlines()) - 1)].strip()}"
-            rows.append({"node": n.name, "operator": n.op, "kind": n.kind, "rule": rule})
-        return rows
+        """`coverage` as plain rows."""
+        active, nodes = walked(self.graph, self.graph.outputs, [s.value for s in find_sources(self.graph)])
+        found = method.rules().coverage(self.graph, nodes, active)
+
+        def said(name: str) -> str:
+            rule = found.get(name, NO_RELEVANCE)
+            return f"{NO_RULE}: {rule}" if isinstance(rule, str) and name in found else str(rule)
+
+        return [{"node": n.name, "operator": n.op, "kind": n.kind, "rule": said(n.name)} for n in self.graph.nodes]
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}: {', '.join(self.inputs)} → {', '.join(self.outputs)}, {len(self.graph.nodes)} nodes)"
@@ -138,15 +135,12 @@ class Model:
         lines.append("")
         from .methods.table import METHODS
 
-        tables = {}
-        for name in ("gradient", "lrp", "deeplift", "connection_weights"):
-            tables[name] = [r["rule"] for r in self.coverage_rows(METHODS[name][0]())]
-        head = ("node", "operator", "kind", "lrp", "deeplift", "weights")
-        body = []
-        for i, n in enumerate(self.graph.nodes):
-            cells = [tables[m][i] for m in ("lrp", "deeplift", "connection_weights")]
-            body.append((n.name, n.op, n.kind, *["–" if c == "carries no relevance" else "no rule" if c.startswith("none") else c.split("(")[0] for c in cells]))
-        lines += _table([head, *body])
+        tables = [[r["rule"] for r in self.coverage_rows(METHODS[m][0]())] for m in SUMMARY_METHODS]
+        body = [
+            (n.name, n.op, n.kind, *("–" if c == NO_RELEVANCE else c.split(":")[0].split("(")[0] for c in cells))
+            for n, *cells in zip(self.graph.nodes, *tables, strict=True)
+        ]
+        lines += _table([("node", "operator", "kind", *SUMMARY_METHODS), *body])
         return "\n".join(lines)
 
 

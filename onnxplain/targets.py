@@ -84,16 +84,9 @@ class Selection:
     def n_targets(self) -> int:
         return len(self.labels)
 
-    def units(self) -> np.ndarray:
-        """(samples, targets); −1 where the target is not one unit."""
-        if len(self.terms) == 1:
-            return self.terms[0][0]
-        n = len(self.terms[0][0]) if self.terms else 0
-        return np.full((n, self.n_targets), -1)
-
-    def first(self, n: int) -> Selection:
-        """The same on the first n samples."""
-        return Selection(tuple((u[:n], c) for u, c in self.terms), self.labels, self.scalar)
+    def units(self, n: int) -> np.ndarray:
+        """(samples, targets) of n samples; −1 where the target is not one unit."""
+        return self.terms[0][0] if len(self.terms) == 1 else np.full((n, self.n_targets), -1)
 
     def take(self, targets: slice, rows: Tensor | None = None) -> list[tuple[Tensor, float]]:
         """[(units (targets, rows), coefficient)] of some targets; `rows` repeats or picks samples."""

@@ -97,7 +97,7 @@ class Method:
     def validate(self) -> None:
         """Raises `RuleError` for parameters out of range."""
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         raise NotImplementedError(type(self).__name__)
 
     def seeding(self) -> Seed:

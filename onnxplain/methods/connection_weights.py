@@ -9,7 +9,6 @@ from typing import Any
 from ..rules.composites import Composite, everywhere
 from ..rules.connection_weights import ConnectionWeights as Weights
 from .base import Chunk, Method, Step
-from .context import Context
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -29,7 +28,7 @@ class ConnectionWeights(Method):
     def needs_data(self) -> bool:  # type: ignore[override]
         return self.times_input
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return everywhere(Weights())
 
     def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:

@@ -39,7 +39,7 @@ class DeepLift(Method):
     def validate(self) -> None:
         check_rule(self, self.rule)
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return everywhere(Rescale())
 
     def prepare(self, context: Context) -> dict[str, Tensor]:

@@ -39,7 +39,7 @@ class DeepShap(Method):
         check_rule(self, self.rule)
         positive(self, limit_ref=self.limit_ref)
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return everywhere(Rescale())
 
     def prepare(self, context: Context) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ class ExpectedGradients(Method):
     def validate(self) -> None:
         positive(self, n_samples=self.n_samples)
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return everywhere(Adjoint())
 
     def prepare(self, context: Context) -> dict[str, Tensor]:

@@ -9,7 +9,6 @@ from typing import Any
 from ..rules.composites import Composite, everywhere
 from ..rules.gradient import Adjoint
 from .base import Chunk, Method, Step
-from .context import Context
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -24,7 +23,7 @@ class Gradient(Method):
     def layer_factor(self) -> Any:  # type: ignore[override]
         return "value" if self.times_input else "none"
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return everywhere(Adjoint())
 
     def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:

@@ -59,7 +59,7 @@ class IntegratedGradients(Method):
         if self.quadrature not in QUADRATURES:
             raise RuleError(f"IntegratedGradients has no quadrature {self.quadrature!r}: it has {sorted(QUADRATURES)}")
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return everywhere(Adjoint())
 
     def prepare(self, context: Context) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ import numpy as np
 from ..errors import RuleError
 from ..rules.composites import Composite, composite_from
 from .base import Chunk, Method, Seed, Step
-from .context import Context
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -43,7 +42,7 @@ class LRP(Method):
         spec = "epsilon_plus" if self.composite is None else self.composite
         return composite_from(spec, winner_takes_all=self.winner_takes_all)
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return self._composite()
 
     def seeding(self) -> Seed:

@@ -149,7 +149,7 @@ def compile_problem(
     for a in asked:
         nodes.update({n.name: n for n in walked(graph, a.values, names)[1]})
     ordered = [n for n in graph.nodes if n.name in nodes]
-    rules = method.rules(context).assign(graph, ordered, active)
+    rules = method.rules().assign(graph, ordered, active)
     walks = {a.name: Backward(graph, a.values, names, rules, layers) for a in asked}
     keep = set().union(*(w.keep for w in walks.values())) if walks else set()
     index_walks = {

@@ -28,17 +28,30 @@ from .sums import Differences, Sums
 AuditSink = Callable[[Node, Site, Relevances, Relevances, Tensor | None], None]
 
 
+#: (input or internal value, asked), or asked alone
+Table = dict[Any, np.ndarray]
+
+
 @dataclass(eq=False)
 class Results:
-    """Chunks of results, samples first, targets last: attributions by (input, asked), layers by (value, asked), the
-    rest by asked name."""
+    """Arrays of all `n` samples, samples first, targets last, filled chunk by chunk: attributions by (input, asked),
+    layers by (value, asked), the rest by asked name."""
 
-    attributions: dict[tuple[str, str], list[Tensor]] = field(default_factory=dict)
-    layers: dict[tuple[str, str], list[Tensor]] = field(default_factory=dict)
-    predictions: dict[str, list[Tensor]] = field(default_factory=dict)
-    goals: dict[str, list[Tensor]] = field(default_factory=dict)
-    sums: dict[str, list[Tensor]] = field(default_factory=dict)
-    selections: dict[str, list[Selection]] = field(default_factory=dict)
+    n: int
+    attributions: Table = field(default_factory=dict)
+    layers: Table = field(default_factory=dict)
+    predictions: Table = field(default_factory=dict)
+    goals: Table = field(default_factory=dict)
+    sums: Table = field(default_factory=dict)
+    units: Table = field(default_factory=dict)
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def put(self, table: Table, key: Any, start: int, part: Tensor | np.ndarray) -> None:
+        """Samples start, start + 1, … of one array."""
+        rows = part.cpu().numpy() if isinstance(part, Tensor) else part
+        if key not in table:
+            table[key] = np.zeros((self.n, *rows.shape[1:]), rows.dtype)
+        table[key][start : start + len(rows)] = rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +88,7 @@ class Runner:
         return Goals(self.problem, self.method, self.prepared, self.labels, self.context.n, self.fixed)
 
     def run(self) -> Results:
-        results = Results()
+        results = Results(self.context.n)
         with torch.inference_mode():
             pilot_rows = np.arange(self.fixed or 1) % self.context.n
             pilot = self.forward(pilot_rows)
@@ -112,16 +125,17 @@ class Runner:
         self, results: Results, rows: np.ndarray, real: int, trace: Trace, chunks: Sizes, references: Mapping[str, Tensor]
     ) -> None:
         """All walks of some samples; the first `real` rows count."""
-        p, goals, n = self.problem, self.goals, len(rows)
+        p, goals, n, start, put = self.problem, self.goals, len(rows), int(rows[0]), results.put
         max_k = 1 if self.fixed else max(1, chunks.fit // n)
         chunk = Chunk(p.sources_at(trace), rows, max_k, self.context.seed, self.context)
         integers = self.integers(rows)
         selected = {a.name: goals.select(a, trace, rows) for a in p.asked}
         for a in p.asked:
             s = selected[a.name]
-            results.predictions.setdefault(a.name, []).append(goals.prediction(a, s, trace, n)[:real])
-            results.goals.setdefault(a.name, []).append(goals.goal(a, s, trace, rows, integers, references)[:real])
-            results.selections.setdefault(a.name, []).append(s.first(real))
+            put(results.predictions, a.name, start, goals.prediction(a, s, trace, n)[:real])
+            put(results.goals, a.name, start, goals.goal(a, s, trace, rows, integers, references)[:real])
+            put(results.units, a.name, start, s.units(n)[:real])
+            results.labels[a.name] = s.labels
         sums = Sums(p, n)
         for step in self.method.steps(chunk, self.prepared):
             self._step(sums, step, trace, selected, rows, integers, chunks)
@@ -129,11 +143,11 @@ class Runner:
                 self.progress(real * step.k)
         for a in p.asked:
             for i, r in sums.by_input(a.name, trace).items():
-                results.attributions.setdefault((i, a.name), []).append(r[:, :real].movedim(0, -1))
+                put(results.attributions, (i, a.name), start, r[:, :real].movedim(0, -1))
             for v, r in sums.by_layer(a.name).items():
-                results.layers.setdefault((v, a.name), []).append(r[:, :real].movedim(0, -1))
+                put(results.layers, (v, a.name), start, r[:, :real].movedim(0, -1))
             total = sums.total(a.name, selected[a.name].n_targets)
-            results.sums.setdefault(a.name, []).append(total[:, :real].T)
+            put(results.sums, a.name, start, total[:, :real].T)
 
     def _step(
         self,

@@ -57,7 +57,7 @@ class SmoothGrad(Method):
         positive(self, n_samples=self.n_samples)
         nonnegative(self, noise_level=self.noise_level)
 
-    def rules(self, context: Context) -> Composite:
+    def rules(self) -> Composite:
         return everywhere(Adjoint())
 
     def n_walks(self, prepared: Any) -> int:
@@ -91,8 +91,8 @@ class Smooth(Method):
         if self.ignore_last_activation != self.method.ignore_last_activation:
             object.__setattr__(self, "ignore_last_activation", self.method.ignore_last_activation)
 
-    def rules(self, context: Context) -> Composite:
-        return self.method.rules(context)
+    def rules(self) -> Composite:
+        return self.method.rules()
 
     def seeding(self) -> Seed:
         return self.method.seeding()
