@@ -12,7 +12,11 @@ from torch import Tensor
 from .errors import InputError
 from .specs import Spec
 
-INTEGER_LIMITS = {k: torch.iinfo(getattr(torch, k)) for k in ("int8", "int16", "int32", "int64", "uint8")}
+INTEGER_LIMITS = {
+    f"{sign}int{bits}": (int(np.iinfo(f"{sign}int{bits}").min), min(int(np.iinfo(f"{sign}int{bits}").max), 2**63 - 1))
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
 #: integer types torch computes with little support: widened, as the frontend does with constants
 WIDENED = {"uint16": torch.int64, "uint32": torch.int64, "uint64": torch.int64}
 
@@ -81,19 +85,27 @@ def _typed(spec: Spec, array: Tensor, dtype: torch.dtype, what: str) -> Tensor:
         return array
     if array.is_floating_point() or array.dtype == torch.bool:
         raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} holds {_type(array)}: round and convert it if that is meant")
-    limits = INTEGER_LIMITS.get(spec.dtype)
-    if limits is not None and bool(((array < limits.min) | (array > limits.max)).any()):
-        raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} holds values outside {limits.min} to {limits.max}")
+    if spec.dtype not in INTEGER_LIMITS:
+        raise InputError(f"input {spec.name!r} holds {spec.dtype}, which cannot be computed with here: cut the model behind it with inputs=")
+    low, high = INTEGER_LIMITS[spec.dtype]
+    array = array.long()
+    if bool(((array < low) | (array > high)).any()):
+        raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} holds values outside {low} to {high}")
     return array.to(WIDENED.get(spec.dtype) or getattr(torch, spec.dtype))
 
 
 def _array(spec: Spec, data: Any, what: str) -> Tensor:
     if isinstance(data, Tensor):
+        if data.is_complex() or data.layout != torch.strided:
+            raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} is a tensor of {_type(data)} ({data.layout})")
         return data.detach()
     if hasattr(data, "columns") and hasattr(data, "to_numpy"):
         return torch.from_numpy(_from_frame(spec, data, what))
     if not isinstance(data, (np.ndarray, np.generic)) and hasattr(data, "__dlpack__"):
-        return torch.from_dlpack(data)
+        try:
+            return torch.from_dlpack(data)
+        except (RuntimeError, TypeError, ValueError, BufferError) as error:
+            raise InputError(f"{what} for input {spec.name!r} cannot be read by DLPack: {error}") from error
     try:
         array = np.asarray(data)
     except ValueError as error:

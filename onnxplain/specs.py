@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,9 @@ def batch_axes(
         if shape and isinstance(shape[0], str):
             symbol = shape[0]
             break
+    for axis in given.values() if isinstance(given, Mapping) else [given]:
+        if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
+            raise InputError(f"batch_axis={given!r}: give the number of an axis, or a dict of them by name")
     out: dict[str, int | None] = {}
     for n in names:
         shape = types[n].shape if n in types else None
@@ -119,10 +122,15 @@ def labels_for(given: Any, names: Sequence[str], what: str) -> dict[str, Any]:
         unknown = [k for k in given if k not in names]
         if unknown:
             raise InputError(f"{what} names {unknown}; the model has {list(names)}")
-        return dict(given)
-    if len(names) != 1:
+        table = dict(given)
+    elif len(names) != 1:
         raise InputError(f"{what} must be a dict by name: the model has {list(names)}")
-    return {names[0]: given}
+    else:
+        table = {names[0]: given}
+    for v in table.values():
+        if isinstance(v, str) or not isinstance(v, Iterable):
+            raise InputError(f"{what}={given!r}: give a list of names, or a dict of lists")
+    return table
 
 
 def input_labels(given: Any, name: str, sample_shape: Sequence[int | None]) -> dict[str, tuple[str, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
 
-from ..errors import ModelError, UnsupportedOpError
+from ..errors import InputError, ModelError, UnsupportedOpError
 from ..graph.graph import Graph, Node
 from ..layers import Layer, layer_for
 from ..layers.base import operator_key
@@ -19,6 +20,9 @@ from ..layers.kinds import Affine
 from .nodes import attributes, is_floating, newest_opset, onnx_node, to_torch
 from .read import opset_of
 from .types import ValueType, infer_types
+
+#: what layers and torch raise for attributes and constants that make no sense together
+NOT_FITTING = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,15 @@ class _Builder:
 
     def build(self, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Built:
         graph = self.proto.graph
-        stored = {t.name for t in graph.initializer} | {s.values.name for s in graph.sparse_initializer}
+        stored = stored_names(graph)
         own_inputs = [i.name for i in graph.input if i.name not in stored]
-        all_nodes = _sorted(_named(graph), {*own_inputs, *stored}, set(inputs or ()))
+        inputs, outputs = _names(inputs, "inputs"), _names(outputs, "outputs")
+        all_nodes = in_order(graph, inputs or ())
         known = {*own_inputs, *stored, *(v for n in all_nodes for v in n.output if v)}
         wanted = _existing(outputs, known, "outputs") or [o.name for o in graph.output]
         given = _existing(inputs, known, "inputs")
         feeds = list(dict.fromkeys([*(given or ()), *own_inputs])) if given else own_inputs
-        nodes = _needed(all_nodes, wanted, given or ())
+        nodes = needed(all_nodes, wanted, given or ())
         used = {v for n in nodes for v in _reads(n)} | set(wanted)
         if given:  # a cut leaves only the inputs that are still read
             feeds = [v for v in feeds if v in used or v in given]
@@ -108,6 +113,12 @@ class _Builder:
 
     def _node(self, n: NodeProto) -> Node | None:
         """A Node, or None where the node was folded into constants or is missing a layer."""
+        try:
+            return self._made(n)
+        except NOT_FITTING as error:
+            raise ModelError(f"node {n.name!r} ({n.op_type}) has attributes or constants that do not fit it: {error}") from error
+
+    def _made(self, n: NodeProto) -> Node | None:
         if n.op_type == "Constant" and n.domain in ("", "ai.onnx"):
             self.constants[n.output[0]] = self._constant_node(n)
             return None
@@ -122,11 +133,8 @@ class _Builder:
                         self.constants[v] = c
                         self.floating[v] = c.is_floating_point()
                 return None
-        try:
-            node = onnx_node(n, self._opset(n), self.constants, self.floating, self.dtype)
-            layer = layer_for(node)
-        except (TypeError, ValueError, IndexError, KeyError, RuntimeError) as error:
-            raise ModelError(f"node {n.name!r} ({n.op_type}) has attributes or constants that do not fit it: {error}") from error
+        node = onnx_node(n, self._opset(n), self.constants, self.floating, self.dtype)
+        layer = layer_for(node)
         if layer is None:
             self._lack(n)
             return None
@@ -164,7 +172,7 @@ class _Builder:
                     continue
                 with torch.inference_mode():
                     made = layer.forward(*[self.constants[i] for i in n.input if i in dynamic])
-            except (TypeError, ValueError, IndexError, KeyError, RuntimeError):
+            except NOT_FITTING:
                 continue
             outs = made if isinstance(made, tuple) else (made,)
             return tuple(o.clone() for o in outs)  # clone: a plain tensor, not an inference-mode view
@@ -215,6 +223,15 @@ def _reference(n: NodeProto, values: list[Tensor], proto: ModelProto) -> tuple[T
     return tuple(folded.get(v, torch.empty(0)) for v in n.output)
 
 
+def stored_names(graph: GraphProto) -> set[str]:
+    return {t.name for t in graph.initializer} | {s.values.name for s in graph.sparse_initializer}
+
+
+def in_order(graph: GraphProto, cut: Iterable[str] = ()) -> list[NodeProto]:
+    """Copies of the nodes, uniquely named, every value made before it is read; values in `cut` are given."""
+    return _sorted(_named(graph), {*(i.name for i in graph.input), *stored_names(graph)}, set(cut))
+
+
 def _named(graph: GraphProto) -> list[NodeProto]:
     """Copies of the nodes, each with a unique name."""
     taken: set[str] = set()
@@ -251,6 +268,9 @@ def _sorted(nodes: list[NodeProto], known: set[str], cut: set[str]) -> list[Node
         later = []
         for n in waiting:
             if all(i in made for i in _reads(n)):
+                again = [v for v in n.output if v and v in made and v not in cut]
+                if again:
+                    raise ModelError(f"node {n.name!r} ({n.op_type}) makes {again} a second time: a damaged file")
                 out.append(n)
                 made |= set(n.output)
             else:
@@ -263,7 +283,7 @@ def _sorted(nodes: list[NodeProto], known: set[str], cut: set[str]) -> list[Node
     return out
 
 
-def _needed(nodes: Sequence[NodeProto], wanted: Iterable[str], cut: Iterable[str]) -> list[NodeProto]:
+def needed(nodes: Sequence[NodeProto], wanted: Iterable[str], cut: Iterable[str]) -> list[NodeProto]:
     need, given, out = set(wanted), set(cut), []
     for n in reversed(nodes):
         if any(v in need and v not in given for v in n.output if v):
@@ -272,10 +292,18 @@ def _needed(nodes: Sequence[NodeProto], wanted: Iterable[str], cut: Iterable[str
     return list(reversed(out))
 
 
-def _existing(names: Sequence[str] | None, known: set[str], what: str) -> list[str] | None:
+def _names(given: Any, what: str) -> list[str] | None:
+    names = [given] if isinstance(given, str) else given
     if names is None:
         return None
-    names = [names] if isinstance(names, str) else list(names)
+    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
+        raise InputError(f"{what}={given!r}: give names of values")
+    return list(names)
+
+
+def _existing(names: list[str] | None, known: set[str], what: str) -> list[str] | None:
+    if names is None:
+        return None
     unknown = [n for n in names if n not in known]
     if unknown or not names:
         from difflib import get_close_matches

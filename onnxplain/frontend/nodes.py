@@ -37,12 +37,22 @@ def is_floating(elem_type: int) -> bool:
 
 
 def type_name(elem_type: int) -> str:
+    if elem_type not in TensorProto.DataType.values():
+        return f"type {elem_type}"
     return TensorProto.DataType.Name(elem_type).lower() if elem_type else "unknown"
 
 
 def to_torch(proto: TensorProto, dtype: torch.dtype) -> Tensor:
-    """A constant; floating ones in `dtype`, all others in their own type (uint16/32/64 widened to int64)."""
-    array = numpy_helper.to_array(proto)
+    """A constant; floating ones in `dtype`, all others in their own type (uint16/32/64 widened to int64).
+
+    Raises `TypeError` or `ValueError` where its type, size and bytes do not fit each other.
+    """
+    if any(d < 0 for d in proto.dims):
+        raise ValueError(f"tensor {proto.name!r} has shape {tuple(proto.dims)}")
+    try:
+        array = numpy_helper.to_array(proto)
+    except KeyError as error:
+        raise TypeError(f"tensor {proto.name!r} holds {type_name(proto.data_type)}, which is unknown") from error
     if is_floating(proto.data_type):
         if array.dtype not in (np.float16, np.float32, np.float64):
             array = array.astype(np.float32)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, TensorProto, external_data_helper, inliner
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_helper, inliner
 
 from ..errors import InputError, ModelError
 from .nodes import newest_opset
@@ -28,13 +29,14 @@ def read(source: Any) -> ModelProto:
         proto.CopyFrom(source)
     elif isinstance(source, (str, os.PathLike)):
         path = Path(source)
-        name, folder = f"{path.name!r}", path.resolve().parent
+        name = repr(path.name)
         try:
+            folder = path.resolve().parent
             proto = _parse(path.read_bytes(), name)
         except FileNotFoundError as error:
             raise ModelError(f"there is no file {str(path)!r}") from error
-        except OSError as error:
-            raise ModelError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+            raise ModelError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
     elif isinstance(source, (bytes, bytearray, memoryview)):
         proto, folder, name = _parse(bytes(source), "these bytes"), None, "the model"
     elif hasattr(source, "read"):
@@ -68,6 +70,7 @@ def _parse(data: bytes, name: str) -> ModelProto:
 
 
 def _check(proto: ModelProto, name: str) -> None:
+    _check_text(proto, name)
     graph = proto.graph
     if not graph.node and not graph.output:
         raise ModelError(f"{name} holds no graph: not an ONNX model, or truncated")
@@ -85,6 +88,34 @@ def _check(proto: ModelProto, name: str) -> None:
         raise ModelError(
             f"{name} uses opset {opset}; opsets {OLDEST_OPSET} to {newest_opset()} (the newest this onnx {onnx.__version__} knows) are read: {hint}"
         )
+
+
+def _check_text(proto: ModelProto, name: str) -> None:
+    """Protobuf lets bytes that are no text through and stumbles over them when they are read."""
+    try:
+        of_functions = (t for f in proto.functions for t in (f.name, *f.input, *f.output, *_node_texts(f.node)))
+        if all(isinstance(t, str) for t in chain(_texts(proto.graph), of_functions)):
+            return
+        error: Exception | None = None
+    except UnicodeDecodeError as bad:
+        error = bad
+    raise ModelError(f"{name} holds a name that is no text: the file is damaged") from error
+
+
+def _texts(graph: GraphProto) -> Iterator[str]:
+    yield graph.name
+    for named in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        yield named.name
+    yield from _node_texts(graph.node)
+
+
+def _node_texts(nodes: Iterable[NodeProto]) -> Iterator[str]:
+    for n in nodes:
+        yield from (n.name, n.op_type, n.domain, *n.input, *n.output)
+        for a in n.attribute:
+            yield a.name
+            for g in [a.g] if a.HasField("g") else a.graphs:
+                yield from _texts(g)
 
 
 def opset_of(proto: ModelProto) -> int | None:
@@ -129,8 +160,11 @@ def _load_external(proto: ModelProto, folder: Path | None, name: str) -> None:
             "not from bytes or a ModelProto"
         )
     for t in outside:
-        _check_external(t, folder, name)
-        external_data_helper.load_external_data_for_tensor(t, str(folder))
+        try:
+            _check_external(t, folder, name)
+            external_data_helper.load_external_data_for_tensor(t, str(folder))
+        except (OSError, ValueError, onnx.checker.ValidationError) as error:  # sizes and names that no file has
+            raise ModelError(f"the external data of weight {t.name!r} of {name} cannot be read: {error}") from error
         t.data_location = TensorProto.DEFAULT
         del t.external_data[:]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, RuleError
 from ..layers.base import Layer
 from ..layers.shapes import stand_in
 from ..rules.base import Relevances, Rule, Site
@@ -78,11 +78,13 @@ class Forward:
                     for o, y in zip(outs, made, strict=False):
                         slots[o] = y
                 else:
-                    slots[outs[0]] = made
+                    slots[outs[0]], made = made, (made,)
+                if len(made) < len(outs):
+                    raise ValueError(f"it makes {len(made)} values, not {len(outs)}")
                 for i in frees:
                     if (x := slots[i]) is not None:
                         slots[i] = stand_in(x)
-        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        except (RuntimeError, LookupError, ArithmeticError, ValueError, TypeError) as error:
             n = self.nodes[k]
             shapes = ", ".join(
                 f"{v!r} {tuple(x.shape)}" for v in n.inputs if (x := slots[self.index[v]]) is not None
@@ -168,7 +170,12 @@ class Backward:
                 xs, xs0 = pair.of(read, trace, trace0)
                 ys, ys0 = pair.of(node.outputs, trace, trace0)
                 site = Site(layer, xs, ys, xs0, ys0, nonnegative, active)
-            pulled = rule(site, given)
+            try:
+                pulled = rule(site, given)
+            except (RuntimeError, LookupError, ValueError, TypeError) as error:
+                raise RuleError(f"node {node.name!r} ({node.op}) under {rule!r}: {str(error).splitlines()[0]}") from error
+            except RuleError as error:
+                raise RuleError(f"node {node.name!r} ({node.op}): {error}") from error
             if observe is not None:
                 observe(node, given, tuple(p if a else None for p, a in zip(pulled, active, strict=False)), site)
             for o in free:

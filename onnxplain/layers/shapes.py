@@ -35,6 +35,8 @@ def unfold(g: Tensor, n_targets: int) -> Tensor:
 
 
 def positive_axis(axis: int, rank: int) -> int:
+    if not -rank <= axis <= rank:
+        raise IndexError(f"axis {axis} of a value with {rank} axes")
     return axis + rank if axis < 0 else axis
 
 

@@ -26,7 +26,8 @@ def check_rule(method: Method, rule: str) -> None:
 @dataclass(frozen=True, repr=False, eq=False)
 class DeepLift(Method):
     """Contributions m ⊙ (x − x̄) with Σ = f(x) − f(x̄) on every supported graph (Shrikumar et al. 2017, eq. 1; the
-    rules of each kind are in rules/deeplift.py)."""
+    rules of each kind are in rules/deeplift.py). `winner_takes_all`: a maximum gives its difference to one element, or
+    shares it in proportion to all elements' differences."""
 
     name = "deeplift"
     promise = "exact"
@@ -35,12 +36,13 @@ class DeepLift(Method):
 
     baseline: Any = 0.0
     rule: str = "rescale"
+    winner_takes_all: bool = True
 
     def validate(self) -> None:
         check_rule(self, self.rule)
 
     def rules(self) -> Composite:
-        return everywhere(Rescale())
+        return everywhere(Rescale(winner_takes_all=self.winner_takes_all))
 
     def prepare(self, context: Context) -> dict[str, Tensor]:
         return context.sources_of(context.baseline(self.baseline))

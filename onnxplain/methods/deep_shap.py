@@ -34,13 +34,14 @@ class DeepShap(Method):
     data_ref: Any = None
     rule: str = "rescale"
     limit_ref: int = 100
+    winner_takes_all: bool = True
 
     def validate(self) -> None:
         check_rule(self, self.rule)
         positive(self, limit_ref=self.limit_ref)
 
     def rules(self) -> Composite:
-        return everywhere(Rescale())
+        return everywhere(Rescale(winner_takes_all=self.winner_takes_all))
 
     def prepare(self, context: Context) -> dict[str, Tensor]:
         refs = context.references(self.data_ref)

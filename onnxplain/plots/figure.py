@@ -44,7 +44,8 @@ def plot(e: Explanation, sample: Any, target: Any, input: str | None, aggregate:
 def figure_at(e: Explanation, s: int, output: str, t: int, input: str | None = None, aggregate: str = "sum") -> Plot:
     """The figure of sample `s` and target `t`, both by position."""
     panels, lines = prepared(e, s, output, t, input, aggregate)
-    titles = [f"{plain(p.name)}   Σ {number(p.total)}" if len(panels) > 1 else "" for p in panels]
+    chosen = len(panels) > 1 or input is not None
+    titles = [f"{plain(p.name)}   Σ {number(p.total)}" if chosen else "" for p in panels]
     return page(lines, [(height(p), title, drawer(p)) for p, title in zip(panels, titles, strict=True)])
 
 

@@ -11,6 +11,7 @@ from .panel import Panel
 from .style import NORMAL, SIGNED, SIZES, SOFT, colorbar, extent, plain
 
 CLIP = 0.998  # the scale ends at this quantile of |attribution|: a few extreme pixels would hide all others
+FEW = 1000  # fewer pixels than this are all within the scale
 
 
 def image(ax: Any, panel: Panel) -> None:
@@ -26,7 +27,7 @@ def image(ax: Any, panel: Panel) -> None:
 
 def overlay(ax: Any, values: np.ndarray, picture: np.ndarray | None, note: str = "", signed: bool = True) -> None:
     """Colour says sign and size, strong relevance covers the grey picture behind it, weak relevance lets it through."""
-    scale = extent(values, CLIP)
+    scale = extent(values, CLIP if values.size >= FEW else 1.0)
     share = np.clip(np.nan_to_num(values) / scale, -1, 1)
     bare(ax, "attribution" + (f" ({note})" if note else ""))
     opacity = None
@@ -38,7 +39,9 @@ def overlay(ax: Any, values: np.ndarray, picture: np.ndarray | None, note: str =
     shown = ax.imshow(share * scale, cmap=colors, vmin=low, vmax=scale, alpha=opacity, interpolation="nearest")
     finite = np.abs(values[np.isfinite(values)])
     # A bar drawn from the map itself would take its opacity.
-    colorbar(ax, ScalarMappable(shown.norm, shown.cmap), "", clipped=bool(finite.size and finite.max() > scale * (1 + 1e-9)))
+    colorbar(
+        ax, ScalarMappable(shown.norm, shown.cmap), "", clipped=bool(finite.size and finite.max() > scale * (1 + 1e-9))
+    )
 
 
 def bare(ax: Any, title: str) -> None:

@@ -90,9 +90,7 @@ def _bars(go: Any, figure: Any, p: Panel, row: int) -> None:
     # Positions, not names, on the axis: names may repeat.
     at = list(range(len(shown)))
     hover = "%{customdata}<br>%{x:.6g}<extra></extra>"
-    bar = go.Bar(
-        x=lengths.tolist(), y=at, orientation="h", marker_color=colors, customdata=names, hovertemplate=hover
-    )
+    bar = go.Bar(x=lengths.tolist(), y=at, orientation="h", marker_color=colors, customdata=names, hovertemplate=hover)
     figure.add_trace(bar, row=row, col=1)
     figure.update_yaxes(tickvals=at, ticktext=names, row=row, col=1)
     figure.update_xaxes(title_text="attribution", row=row, col=1)

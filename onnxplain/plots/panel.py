@@ -43,8 +43,11 @@ def aggregated(values: np.ndarray, axis: int, how: str) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """kind "bars" and "text": values and data (n,); "series": (channel, length); "image": values (height, width), data
-    the same or (height, width, 3) in 0 … 1. `labels`: of each axis of the values. `flow`: the series' channels as one."""
+    """kind "bars" and "text": values and data (n,); "series": (channel, length); "image": values (height, width) and
+    data the same or (height, width, 3) in 0 … 1.
+
+    `labels`: of each axis of the values. `flow`: a series' channels as one.
+    """
 
     kind: str
     name: str

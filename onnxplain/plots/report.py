@@ -17,7 +17,7 @@ from ..result.files import appearing
 from ..result.summary import agreement
 from ..result.tables import AUDIT_COLUMNS
 from .figure import figure_at
-from .html import Markup, document, esc, folded, picture, section, table, tiles
+from .html import Markup, Right, document, esc, folded, picture, section, table, tiles
 from .overview import overview_at
 from .panel import channel_axis, kind_of
 from .style import png
@@ -99,7 +99,7 @@ def _sums(e: Explanation) -> Iterator[str]:
         for output, labels in e.target_labels.items():
             for t, label in enumerate(labels[: ROWS - len(rows)]):
                 unit, delta = int(e.target_units[output][s, t]), e.delta[output][s, t]
-                difference = Markup(f'<span class="bad">{delta:.3g}</span>') if abs(delta) > 1e-3 else delta
+                difference = Right(f'<span class="bad">{delta:.3g}</span>') if abs(delta) > 1e-3 else delta
                 numbers = [float(v[output][s, t]) for v in (e.predictions, e.goals, e.sums)]
                 rows.append((str(name), output, label, str(unit) if unit >= 0 else "", *numbers, difference))
     yield table(columns, rows, columns[4:])
@@ -128,7 +128,7 @@ def _features(e: Explanation) -> Iterator[tuple[object, ...]]:
         rows = [row for (_, out), a in e.attributions.items() if out == output for row in _strengths(a, t)]
         total = sum(size for _, feature, size, _ in rows if feature == WHOLE) or 1.0
         for name, feature, size, mean in sorted(rows, key=lambda row: -row[2])[:FEATURES]:
-            yield output, e.target_labels[output][t], name, feature, size, mean, f"{size / total:.1%}"
+            yield output, e.target_labels[output][t], name, feature, size, mean, Right(f"{size / total:.1%}")
 
 
 WHOLE = Markup('<span class="soft">all of it</span>')
@@ -159,7 +159,7 @@ def _audit(e: Explanation) -> Iterator[str]:
     def shown(row: dict[str, Any], column: str) -> object:
         value = row.get(column)
         if column == "share_lost" and isinstance(value, (int, float)):
-            return Markup(f'<span class="{"bad" if abs(value) > LOST else "n"}">{value:.2%}</span>')
+            return Right(f'<span class="{"bad" if abs(value) > LOST else ""}">{round(value, 4) + 0.0:.2%}</span>')
         return value
 
     yield '<p class="soft">Relevance that entered and left each node; bias, ε and padding can absorb a part of it.</p>'

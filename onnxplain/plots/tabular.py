@@ -59,10 +59,8 @@ def feature(panel: Panel, i: int) -> str:
     return f"{text} = {number(float(value)) if np.issubdtype(type(value), np.number) else plain(value, 12)}"
 
 
-def boxes(
-    ax: Any, values: np.ndarray, labels: tuple[Any, ...], axis: str, mark: np.ndarray | None, word: str
-) -> None:
-    """values (sample, feature): quartiles and median, whiskers from 5 % to 95 %, the mean as a dot; `mark`: one sample."""
+def boxes(ax: Any, values: np.ndarray, labels: tuple[Any, ...], axis: str, mark: np.ndarray | None, word: str) -> None:
+    """values (sample, feature): quartiles, median, whiskers from 5 % to 95 %, the mean as a dot; `mark`: one sample."""
     shown = strongest(np.abs(values).mean(axis=0))
     low, q1, median, q3, high = np.quantile(values[:, shown], (0.05, 0.25, 0.5, 0.75, 0.95), axis=0)
     at = np.arange(len(shown))

@@ -27,7 +27,7 @@ def text(ax: Any, panel: Panel) -> None:
             ax.text(
                 x, y + 0.5, plain(token, LINE), fontsize=NORMAL, va="center", family="monospace",
                 color="white" if abs(share) > 0.62 else INK,
-                bbox={"facecolor": SIGNED((share + 1) / 2), "edgecolor": FAINT, "boxstyle": "round,pad=0.25", "lw": 0.5},
+                bbox={"fc": SIGNED((share + 1) / 2), "ec": FAINT, "boxstyle": "round,pad=0.25", "lw": 0.5},
             )  # fmt: skip
 
 

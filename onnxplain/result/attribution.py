@@ -31,7 +31,9 @@ class Attribution:
     def __post_init__(self) -> None:
         name, values, dims = f"attribution of {self.input!r}", np.asarray(self.values), tuple(self.dims)
         if len(dims) != values.ndim or len(set(dims)) != len(dims):
-            raise InputError(f"{name}: values of shape {values.shape} need {values.ndim} different axis names, got {dims}")
+            raise InputError(
+                f"{name}: values of shape {values.shape} need {values.ndim} different axis names, got {dims}"
+            )
         if len(dims) < 2 or (dims[0], dims[-1]) != ("sample", "target"):
             raise InputError(f"{name}: axes are ('sample', …, 'target'), got {dims}")
         stray = [d for d in self.labels if d not in dims]

@@ -82,7 +82,7 @@ def _blaming(file: Path) -> Iterator[None]:
 
 
 def _header(e: Explanation, arrays: Arrays, titles: dict[str, str]) -> dict[str, Any]:
-    """Everything but the numbers; the numbers go into `arrays`, and what each of them is, for a reader, into `titles`."""
+    """Everything but the numbers; the numbers go into `arrays`, what each of them is, for a reader, into `titles`."""
 
     def put(values: Any, title: str) -> dict[str, Any]:
         name, values = f"array_{len(arrays)}", np.asarray(values)
@@ -113,7 +113,10 @@ def _header(e: Explanation, arrays: Arrays, titles: dict[str, str]) -> dict[str,
         "rules": dict(e.rules),
         "audit": None if e.computed_audit is None else [pack_row(r) for r in e.computed_audit],
         "target_labels": [[output, list(labels)] for output, labels in e.target_labels.items()],
-        **{name: [[output, put(v, f"{name} of {output} (sample, target)")] for output, v in getattr(e, name).items()] for name in TABLES},
+        **{
+            name: [[output, put(v, f"{name} of {output} (sample, target)")] for output, v in getattr(e, name).items()]
+            for name in TABLES
+        },
         "attributions": [[*pair, attribution(a)] for pair, a in e.attributions.items()],
         "layer_attributions": [[*pair, attribution(a)] for pair, a in e.layer_attributions.items()],
     }

@@ -24,7 +24,7 @@ def audit_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def to_frame(e: Explanation) -> pd.DataFrame:
-    """One row per sample, input, output, target and place in the input. Texts are categories in the order of the labels."""
+    """One row per sample, input, output, target and place in the input. Texts are categories, in the labels' order."""
     pandas = require("pandas", "tables", "to_frame()")
     parts = list(e.attributions.values())
     axes = list(dict.fromkeys(d for a in parts for d in a.dims[1:-1]))

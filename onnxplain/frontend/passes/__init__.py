@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ...graph.graph import Graph
+from .drop_identity import drop_identity
 from .fuse_bias import fuse_bias
 from .merge_batch_norm import merge_batch_norm
 
 #: (graph, values that must stay) → graph
 Pass = Callable[[Graph, Collection[str]], Graph]
-PASSES: tuple[Pass, ...] = (fuse_bias, merge_batch_norm)
+PASSES: tuple[Pass, ...] = (drop_identity, fuse_bias, merge_batch_norm)
 
 
 def simplify(graph: Graph, keep: Collection[str] = ()) -> Graph:
