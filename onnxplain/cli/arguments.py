@@ -90,7 +90,7 @@ def _model(p: argparse.ArgumentParser) -> None:
     g.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     g.add_argument("--device", default="cpu")
     g.add_argument("--verify", default="auto", choices=("auto", "always", "never"), help="onnxruntime's values at load")
-    g.add_argument("--labels", type=Path, metavar="FILE", help="the output's units: one name per line, or a JSON list")
+    g.add_argument("--labels", type=Path, metavar="FILE", help="the output's units: one name per line, or JSON")
     _debug(p)
 
 
@@ -99,7 +99,7 @@ def _data(p: argparse.ArgumentParser) -> None:
     g = p.add_argument_group("data")
     g.add_argument("--input", action="append", default=[], metavar="NAME=FILE", help="one input's own data")
     g.add_argument("--columns", default="", metavar="A,B", help="the columns of a table to take, in this order")
-    g.add_argument("--preprocess", metavar="WORDS", help="of pictures: 0-1, -1-1 or imagenet; mean=…, size=224, crop …")
+    g.add_argument("--preprocess", metavar="WORDS", help="of pictures: 0-1, signed or imagenet; mean=…, size=224, crop …")
     g.add_argument("--samples", metavar="WHICH", help="rows to take: 5, 0:10 or 1,4,7")
 
 

@@ -50,7 +50,7 @@ def explain(args: argparse.Namespace) -> None:
         progress=False if args.quiet else "auto",
     )
     say(e)
-    say("\n".join(["", *result_lines(e), *feature_lines(e)]))
+    say("\n".join(["", *result_lines(e, model.labels or {}), *feature_lines(e)]))
     say("\n" + "\n".join(f"wrote {path}" for path in _results(args, e)))
 
 
@@ -116,13 +116,18 @@ def _load(args: argparse.Namespace, verify: str | None = None) -> Any:
 
 
 def _labels(path: Path | None) -> Any:
+    """One name per line; or JSON: a list, {"0": name, …}, or one of these by output name."""
     if path is None:
         return None
     try:
         text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix.lower() == ".json" else list(filter(None, map(str.strip, text.splitlines())))
+        if path.suffix.lower() != ".json":
+            return [line.strip() for line in text.splitlines() if line.strip()]
+        found = json.loads(text)
     except (OSError, ValueError) as e:
         raise InputError(f"--labels {path} is no list of names: {e}") from e
+    counted = [str(i) for i in range(len(found))]
+    return [found[i] for i in counted] if isinstance(found, dict) and set(found) == set(counted) else found
 
 
 def _data(args: argparse.Namespace, model: Any) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from ..errors import InputError, MissingDependencyError
 RANGES: dict[str, tuple[float, float]] = {
     "0-255": (1.0, 0.0),
     "0-1": (1 / 255, 0.0),
-    "-1-1": (2 / 255, -1.0),
+    "signed": (2 / 255, -1.0),
     "imagenet": (1 / 255, 0.0),
 }
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 USAGE = (
-    "words joined by commas: 0-255, 0-1, -1-1 or imagenet for the range; mean=0.5:0.4:0.4 and std=… per channel; "
+    "words joined by commas: 0-255, 0-1, signed (-1 to 1) or imagenet for the range; mean=0.5:0.4:0.4 and std=… per channel; "
     "size=224 or size=HEIGHTxWIDTH; crop; grey; bgr; invert; nchw or nhwc"
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,21 +50,22 @@ def audit_lines(e: Any) -> list[str]:
     return table(head, body, "<<<>>") if body else ["no relevance was lost"]
 
 
-def result_lines(e: Any) -> list[str]:
-    """Prediction, goal and sum of the first samples and targets."""
+def result_lines(e: Any, names: Mapping[str, Sequence[str]]) -> list[str]:
+    """Prediction, goal and sum of the first samples and targets; `names`: the units' labels by output."""
     body = []
     for out, predictions in e.predictions.items():
         for s, t in np.ndindex(*predictions.shape):
             values = (predictions[s, t], e.goals[out][s, t], e.sums[out][s, t], e.delta[out][s, t])
-            body.append((str(s), out, target_name(e, out, s, t), *map(number, values)))
+            body.append((str(s), out, target_name(e, out, s, t, names.get(out, ())), *map(number, values)))
     more = [f"… and {len(body) - ROWS} more"] if len(body) > ROWS else []
     return table(("sample", "output", "target", "prediction", "goal", "sum", "delta"), body[:ROWS], "<<<>>>>") + more
 
 
-def target_name(e: Any, out: str, s: int, t: int) -> str:
-    """The target's label, and the unit where the label does not say it: `predicted (7)`, `gull (3)`."""
+def target_name(e: Any, out: str, s: int, t: int, names: Sequence[str]) -> str:
+    """The target's label, and the unit where the label does not say it: `predicted (7)`, `top 1 (gull)`."""
     label, unit = str(e.target_labels[out][t]), int(e.target_units[out][s, t])
-    return label if unit < 0 or label == str(unit) else f"{label} ({unit})"
+    name = names[unit] if 0 <= unit < len(names) else str(unit)
+    return label if unit < 0 or label in (str(unit), name) else f"{label} ({name})"
 
 
 def feature_lines(e: Any) -> Iterator[str]:

@@ -1,0 +1,82 @@
+"""Frameworks → ONNX. Imports nothing from onnxplain, and no framework unless the object at hand came from it.
+
+A framework is one row of `CONVERTERS`; a row with a `module` has a converter, `to_onnx(model, example=None,
+opset=None) → ModelProto` in that module. A row without one says how the framework itself writes ONNX.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+
+class ConversionError(Exception):
+    """A model that could not be turned into ONNX; the message says what to run instead."""
+
+
+@dataclass(frozen=True)
+class Framework:
+    """What a framework's models are recognised by, and how they become ONNX.
+
+    `packages`: top-level packages whose classes its models derive from. `suffixes`: the files it writes.
+    `module`: the converter beside this file, if there is one. `export`: what to run in the framework otherwise.
+    """
+
+    title: str
+    packages: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    export: str
+    module: str | None = None
+
+
+CONVERTERS: Mapping[str, Framework] = MappingProxyType(
+    {
+        "onnx": Framework("ONNX", ("onnx",), (".onnx",), "onnx.save(model, 'model.onnx')", "onnx_file"),
+        "torch": Framework(
+            "PyTorch", ("torch",), (".pt", ".pth"), "torch.onnx.export(model, (example,), 'model.onnx', dynamo=True)"
+        ),
+        "keras": Framework("Keras", ("keras",), (".keras", ".h5"), "model.export('model.onnx', format='onnx')"),
+        "tensorflow": Framework(
+            "TensorFlow", ("tensorflow",), (".pb",), "python -m tf2onnx.convert --saved-model DIR --output model.onnx"
+        ),
+        "sklearn": Framework(
+            "scikit-learn", ("sklearn",), (".pkl", ".joblib"), "skl2onnx.to_onnx(model, X[:1], options={'zipmap': False})"
+        ),
+        "jax": Framework("JAX and Flax", ("jax", "flax"), (), "jax2onnx.to_onnx(function, [example.shape])"),
+        "xgboost": Framework("XGBoost", ("xgboost",), (".ubj",), "onnxmltools.convert_xgboost(model, initial_types=…)"),
+        "lightgbm": Framework("LightGBM", ("lightgbm",), (), "onnxmltools.convert_lightgbm(model, initial_types=…)"),
+        "r": Framework("R neuralnet", (), (".rds",), "rebuild it in a framework that writes ONNX"),
+    }
+)
+
+
+def framework_of(source: Any) -> str | None:
+    """The row's key for a model object, or for a path by its suffix (a folder with saved_model.pb is TensorFlow's)."""
+    if isinstance(source, (str, Path)):
+        path = Path(source)
+        if (path / "saved_model.pb").is_file():
+            return "tensorflow"
+        return next((k for k, f in CONVERTERS.items() if path.suffix.lower() in f.suffixes), None)
+    packages = {c.__module__.partition(".")[0] for c in type(source).__mro__}
+    # a Keras model on the torch backend is a torch module too: the more special framework comes first
+    order = ["keras", *CONVERTERS]
+    return next((k for k in order if packages & set(CONVERTERS[k].packages)), None)
+
+
+def to_onnx(source: Any, example: Any = None, opset: int | None = None) -> Any:
+    """The `onnx.ModelProto` of a model object or file; raises `ConversionError` with the way out."""
+    key = framework_of(source)
+    what = f"{source}" if isinstance(source, (str, Path)) else type(source).__qualname__
+    if key is None:
+        known = ", ".join(f.title for f in CONVERTERS.values())
+        raise ConversionError(f"{what} is no model that is recognised here ({known})")
+    framework = CONVERTERS[key]
+    if framework.module is None:
+        raise ConversionError(
+            f"{what} is a {framework.title} model; this version reads ONNX files only. Export it first: {framework.export}"
+        )
+    return importlib.import_module(f"{__name__}.{framework.module}").to_onnx(source, example, opset)
