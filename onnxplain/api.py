@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from google.protobuf.message import EncodeError
-from onnx import ModelProto
 
 from .data import frame_labels, n_samples, prepare
 from .errors import InputError
 from .explanation import Explanation
-from .frontend.build import Built, build
-from .frontend.part import part
+from .frontend.build import build
 from .frontend.passes import simplify
 from .frontend.read import read
+from .frontend.runtime import verifiable
 from .methods.base import Method
 from .methods.context import Context
 from .methods.problem import compile_problem
@@ -32,6 +30,8 @@ from .methods.table import method_from
 from .model import Model
 from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
 
+#: share of LRP's relevance below which its attributions are hardly meaningful
+LEFT = 0.01
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -64,6 +64,7 @@ def load(
         raise InputError(f"verify={verify!r}: it is 'auto', 'always' or 'never'")
     real_dtype, real_device = _dtype(dtype), _device(device)
     proto = read(source)
+    graph_name = proto.graph.name
     built = build(proto, inputs, outputs, real_dtype)
     raw = built.graph.to(real_device)
     graph = simplify(raw).to(real_device)
@@ -73,7 +74,7 @@ def load(
     of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}
     of_outputs = labels_for(output_labels, raw.outputs, "output_labels") or stored_labels(metadata, "output_labels") or {}
     model = Model(
-        name=_name(source, proto),
+        name=_name(source, graph_name),
         raw=raw,
         graph=graph,
         inputs={n: _labelled(make_spec(n, built.types.get(n), axes[n]), of_inputs.get(n)) for n in raw.inputs},
@@ -81,7 +82,7 @@ def load(
         dtype=real_dtype,
         device=real_device,
         opset=built.opset,
-        source=_verifiable(proto, built) if verify != "never" else None,
+        source=verifiable(proto, built) if verify != "never" else None,
         labels={o: tuple(map(str, labels)) for o, labels in of_outputs.items() if o in raw.outputs},
     )
     _check_output_labels(model)
@@ -117,7 +118,9 @@ def explain(
     """
     model = load(model)
     chosen = method_from(method)
-    names = [layers] if isinstance(layers, str) else list(layers)
+    names = [layers] if isinstance(layers, str) else layers
+    if not isinstance(names, (list, tuple)) or not all(isinstance(v, str) for v in names):
+        raise InputError(f"layers={layers!r}: give a list of names of internal values")
     graph = model.graph_with(names)
     feeds, given = _feeds(model, data, chosen)
     context = Context(
@@ -168,7 +171,7 @@ class _Bar:
 
 
 def _progress(progress: bool | str, total: int, method: Method) -> _Bar | None:
-    if progress not in (True, False, "auto"):
+    if not isinstance(progress, (bool, str)) or progress not in (True, False, "auto"):
         raise InputError(f"progress={progress!r}: it is True, False or 'auto'")
     if progress is False or (progress == "auto" and (total <= 1 or not sys.stderr.isatty())):
         return None
@@ -215,10 +218,8 @@ def _device(device: str | torch.device) -> torch.device:
     return found
 
 
-def _name(source: Any, proto: ModelProto) -> str:
-    if isinstance(source, (str, os.PathLike)):
-        return Path(source).name
-    return proto.graph.name or "model"
+def _name(source: Any, graph_name: str) -> str:
+    return Path(source).name if isinstance(source, (str, os.PathLike)) else graph_name or "model"
 
 
 def _labelled(spec: Spec, labels: Any) -> Spec:
@@ -237,14 +238,6 @@ def _check_output_labels(model: Model) -> None:
             raise InputError(f"{len(labels)} labels for output {o!r}, which has {size} units")
 
 
-def _verifiable(proto: ModelProto, built: Built) -> bytes | None:
-    """What onnxruntime is to compare: the part of the file that is computed here; None where it is too large (2 GB)."""
-    try:
-        return part(proto, built.graph.inputs, built.graph.outputs, built.types).SerializeToString()
-    except (ValueError, EncodeError):
-        return None
-
-
 def _axis_labels(model: Model, data: Any) -> dict[str, dict[str, tuple[str, ...]]]:
     """Input labels by axis; a table's own column names where the model has none."""
     out = {n: dict(s.labels) for n, s in model.inputs.items()}
@@ -255,7 +248,22 @@ def _axis_labels(model: Model, data: Any) -> dict[str, dict[str, tuple[str, ...]
     return out
 
 
+def _warn_lost(e: Explanation) -> None:
+    """Relevance that shrinks to nothing on the way is no error of a rule, but hardly what was meant."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = [np.abs(e.sums[o] / e.goals[o]) for o in e.goals if np.isfinite(e.goals[o]).all() and e.goals[o].any()]
+    if left and max(float(np.nanmedian(share)) for share in left) < LEFT:
+        warnings.warn(
+            f"{e.method}: less than {LEFT:.0%} of the relevance reached the inputs, the rest went to biases and the like "
+            "(e.audit() shows where); composites take bias='ignore', which keeps it",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
 def _warn_incomplete(e: Explanation, method: Method) -> None:
+    if method.promise == "conserving":
+        _warn_lost(e)
     if method.promise not in ("exact", "approximate"):
         return
     worst = max((float(np.nanmax(np.abs(d))) for d in e.delta.values() if np.isfinite(d).any()), default=0.0)

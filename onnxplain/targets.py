@@ -5,7 +5,8 @@ Units are positions in one sample of an output, flattened row-major; a tuple is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ class PerSample:
 
     def of(self, samples: np.ndarray, n: int) -> PerSample:
         """The units of some of `n` samples."""
+        if isinstance(self.units, str) or not isinstance(self.units, Iterable):
+            raise TargetError(f"PerSample({self.units!r}): give one unit per sample, {n} here")
         units = list(self.units)
         if len(units) != n:
             raise TargetError(f"PerSample gives {len(units)} units for {n} samples")
@@ -113,7 +116,7 @@ def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] 
         units = np.broadcast_to(np.arange(size), (n, size))
         return Selection(((units, 1.0),), tuple(names.label(u) for u in range(size)))
     if isinstance(target, Top):
-        if not 1 <= target.k <= size:
+        if isinstance(target.k, bool) or not isinstance(target.k, (int, np.integer)) or not 1 <= target.k <= size:
             raise TargetError(f"Top({target.k}): output {output!r} has {size} units")
         return Selection(((_best(flat, target.k), 1.0),), tuple(f"top {i + 1}" for i in range(target.k)))
     if isinstance(target, Contrast):
@@ -172,20 +175,17 @@ class _Names:
         return str(unit)
 
     def unit(self, u: Any) -> int:
-        if isinstance(u, (bool, np.bool_)) or u is None or isinstance(u, float):
-            raise TargetError(f"{u!r} is not a unit of output {self.output!r}: {self._what()}")
         if isinstance(u, str):
             if u in self.labels and len(self.labels) == self.size:
                 return list(self.labels).index(u)
             raise TargetError(f"output {self.output!r} has no unit labelled {u!r}: {self._what()}")
         if isinstance(u, (tuple, list)):
-            if len(u) != len(self.shape) or not all(-s <= int(i) < s for i, s in zip(u, self.shape, strict=True)):
+            at = [_index(i) for i in u]
+            if len(at) != len(self.shape) or not all(i is not None and -s <= i < s for i, s in zip(at, self.shape, strict=True)):
                 raise TargetError(f"output {self.output!r} has no position {tuple(u)}: one sample has shape {self.shape}")
-            return int(np.ravel_multi_index([int(i) % s for i, s in zip(u, self.shape, strict=True)], self.shape)) if self.shape else 0
-        try:
-            k = int(u)
-        except (TypeError, ValueError):
-            raise TargetError(f"{u!r} is not a unit of output {self.output!r}: {self._what()}") from None
+            return int(np.ravel_multi_index([i % s for i, s in zip(at, self.shape, strict=True)], self.shape)) if at else 0  # type: ignore[operator]
+        if (k := _index(u)) is None:
+            raise TargetError(f"{u!r} is not a unit of output {self.output!r}: {self._what()}")
         if not -self.size <= k < self.size:
             raise TargetError(f"output {self.output!r} has no unit {k}: {self._what()}")
         return k % self.size
@@ -198,6 +198,14 @@ class _Names:
             shown = ", ".join(map(str, self.labels[:20])) + (", …" if len(self.labels) > 20 else "")
             units += f", or labels: {shown}"
         return units
+
+
+def _index(u: Any) -> int | None:
+    """A whole number of any type (numpy's, torch's); None where it is none."""
+    try:
+        return None if isinstance(u, (bool, np.bool_)) else operator.index(u)
+    except TypeError:
+        return None
 
 
 def per_output(target: Any, outputs: Sequence[str]) -> dict[str, Any]:

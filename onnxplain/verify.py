@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import torch
 
 from .errors import InputError, VerificationError
+from .frontend.runtime import is_half, parse, session, with_outputs
 from .specs import Spec
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
     if model.source is None:
         return _skip(strict, "its file is not kept in memory: it is too large (2 GB), or was loaded with verify='never'")
     try:
-        session = _session(model.source)
+        runtime = session(model.source)
     except Exception as error:  # noqa: BLE001 — onnxruntime's errors have no common base
         return _skip(strict, f"onnxruntime cannot open the model: {str(error).splitlines()[0]}")
     tries = [prepare(model.inputs, data, model.dtype, model.device)] if data is not None else _made_up(model)
@@ -45,7 +45,7 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
     for feeds in tries:
         native = {n: _native(x, model.inputs[n]) for n, x in feeds.items()}
         try:
-            expected = dict(zip(model.outputs, session.run(list(model.outputs), _typed(session, native)), strict=True))
+            expected = dict(zip(model.outputs, runtime.run(list(model.outputs), _typed(runtime, native)), strict=True))
         except Exception as error:  # noqa: BLE001 — as above
             reason = f"onnxruntime cannot run the model on example data: {str(error).splitlines()[0]}"
             continue
@@ -67,16 +67,6 @@ def _skip(strict: bool, reason: str) -> bool:
         raise VerificationError(reason)
     warnings.warn(f"the model was not verified against onnxruntime: {reason}", UserWarning, stacklevel=4)
     return False
-
-
-def _session(source: bytes) -> Any:
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    # its default optimisation folds padding into max-pooling wrongly on negative data
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def _made_up(model: Model) -> list[dict[str, torch.Tensor]]:
@@ -114,9 +104,9 @@ def _native(x: torch.Tensor, s: Spec) -> torch.Tensor:
 _ORT_TYPES = {"float": np.float32, "double": np.float64, "float16": np.float16, "bfloat16": np.float32}
 
 
-def _typed(session: Any, feeds: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+def _typed(runtime: Any, feeds: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
     out = {}
-    for i in session.get_inputs():
+    for i in runtime.get_inputs():
         kind = i.type.removeprefix("tensor(").removesuffix(")")
         out[i.name] = feeds[i.name].cpu().numpy().astype(_ORT_TYPES.get(kind, kind))
     return out
@@ -147,7 +137,7 @@ def _compare(
 ) -> None:
     worst = {o: relative_difference(ours[o], expected[o]) for o in expected}
     # half-precision models are computed in single precision here: they agree as far as half precision goes
-    limit = 2e-2 if _half(model.source) else RTOL
+    limit = 2e-2 if is_half(model.source or b"") else RTOL
     wrong = {o: d for o, d in worst.items() if d > limit and expected[o].dtype.kind == "f"}
     if not wrong or _rounding_explains(model, native, expected, ours, wrong):
         return
@@ -173,7 +163,7 @@ def _rounding_explains(
     from .frontend.passes import simplify
     from .graph.plan import Forward
 
-    graph = build(onnx.load_model_from_string(model.source or b""), dtype=torch.float64).graph
+    graph = build(parse(model.source or b""), dtype=torch.float64).graph
     feeds = {n: x.cpu().double() if x.is_floating_point() else x.cpu() for n, x in native.items()}
     with torch.inference_mode():
         traces = [Forward(g, g.inputs, g.outputs, []).run(feeds) for g in (graph, simplify(graph))]
@@ -188,25 +178,14 @@ def _rounding_explains(
     )
 
 
-def _half(source: bytes | None) -> bool:
-    proto = onnx.load_model_from_string(source or b"")
-    half = (onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16)
-    return any(t.data_type in half for t in proto.graph.initializer)
-
-
 def _first_difference(model: Model, feeds: Mapping[str, torch.Tensor], native: Mapping[str, torch.Tensor], limit: float) -> str:
     """Every internal value from both sides; the first, in graph order, that differs."""
     from .graph.plan import Forward
 
-    proto = onnx.load_model_from_string(model.source or b"")
-    known = {o.name for o in proto.graph.output}
-    values = [v for n in model.raw.nodes for v in n.outputs if v in model.raw.floating]
-    stored = {v for n in proto.graph.node for v in n.output}
-    values = [v for v in values if v in stored]
-    proto.graph.output.extend(onnx.ValueInfoProto(name=v) for v in values if v not in known)
+    source, values = with_outputs(model.source or b"", [v for n in model.raw.nodes for v in n.outputs if v in model.raw.floating])
     try:
-        session = _session(proto.SerializeToString())
-        theirs = dict(zip(values, session.run(values, _typed(session, native)), strict=True))
+        runtime = session(source)
+        theirs = dict(zip(values, runtime.run(values, _typed(runtime, native)), strict=True))
         with torch.inference_mode():
             trace = Forward(model.raw, model.raw.inputs, values, None).run(dict(native))
     except Exception as error:  # noqa: BLE001 — the search is a help; the mismatch is raised all the same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -69,7 +70,9 @@ def test_every_shape_has_a_picture(shape, dims, kind, with_data):
 
 def test_bars_are_the_features_largest_first_with_the_inputs_values():
     a = table(values=np.array([[[1.0], [-3.0], [2.0], [0.0]]]), data=np.array([[5.0, -6.5, 7.0, 8.0]]))
-    e = explanation([table(values=a.values, data=a.data, labels={"feature": ("age", "sex", "dose", "$a$ $b$")})], {"y": ("cat",)})
+    e = explanation(
+        [table(values=a.values, data=a.data, labels={"feature": ("age", "sex", "dose", "$a$ $b$")})], {"y": ("cat",)}
+    )
     figure = e.plot()
     ax = next(ax for ax in axes_of(figure) if ax.patches)
     assert [bar.get_width() for bar in ax.patches] == [-3.0, 2.0, 1.0, 0.0]
@@ -202,7 +205,10 @@ def test_targets_are_found_by_label_position_pair_and_dict():
         ({"target": "horse"}, "no target 'horse'; there are output 'y': 'cat', 'dog'; output 'z'"),
         ({"target": 9}, "no target 9"),
         ({"target": ("q", 0)}, "no output 'q'; there are 'y', 'z'"),
-        ({"input": "sound"}, "no input 'sound' for output 'y'; there are 'image', 'table', 'series'; internal values: 'relu/5:0'"),
+        (
+            {"input": "sound"},
+            "no input 'sound' for output 'y'; there are 'image', 'table', 'series'; internal values: 'relu/5:0'",
+        ),
         ({"aggregate": "median"}, "aggregate is one of 'sum', 'mean', 'norm', 'max_abs', got 'median'"),
     ],
 )
@@ -230,10 +236,11 @@ def test_a_plot_goes_into_a_given_ax():
 
 def test_plotting_changes_nothing_global():
     code = (
-        "import sys; sys.path.insert(0, '.'); from tests.explanations import many; import matplotlib as m; before = dict(m.rcParams);"
-        "many().plot(); many().plot_global(); assert dict(m.rcParams) == before; assert 'matplotlib.pyplot' not in sys.modules"
+        "import sys; from tests.explanations import many; import matplotlib as m; before = dict(m.rcParams);"
+        "many().plot(); many().plot_global(); assert dict(m.rcParams) == before;"
+        "assert 'matplotlib.pyplot' not in sys.modules"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[1]).returncode == 0
 
 
 def test_the_same_plot_is_the_same_picture():

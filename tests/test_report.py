@@ -85,7 +85,16 @@ def test_the_pictures_are_pictures(everything):
 def test_the_page_holds_method_notes_numbers_features_rules_audit_and_versions(everything):
     e, _, found = everything
     text = "\n".join(found.texts)
-    for part in (e.method, e.model, e.notes[0], "ZPlus()", "numpy", "Python 3.", "no: attributions are zero", "lead II"):
+    for part in (
+        e.method,
+        e.model,
+        e.notes[0],
+        "ZPlus()",
+        "numpy",
+        "Python 3.",
+        "no: attributions are zero",
+        "lead II",
+    ):
         assert part in text, part
     for out in e.predictions:
         for s, t in np.ndindex(e.predictions[out].shape):
@@ -97,7 +106,9 @@ def test_the_page_holds_method_notes_numbers_features_rules_audit_and_versions(e
 
 def test_names_are_text_and_not_markup(tmp_path):
     evil = "<script>alert(1)</script><img src=http://x/y>\"'&"
-    a = Attribution(numbers(2, 2, 1), ("sample", "feature", "target"), {"feature": (evil, "b"), "sample": (evil, "t")}, evil, evil)
+    a = Attribution(
+        numbers(2, 2, 1), ("sample", "feature", "target"), {"feature": (evil, "b"), "sample": (evil, "t")}, evil, evil
+    )
     e = explanation(
         [a], {evil: (evil,)}, model=evil, method=evil, notes=(evil,), rules={evil: evil},
         audit_source=lambda: [{key: evil for key in AUDIT[0]}],
@@ -119,10 +130,16 @@ def test_the_features_are_the_strongest_by_mean_size(tmp_path):
 
 def test_a_long_explanation_makes_a_short_report(tmp_path):
     a = Attribution(numbers(5000, 300, 2), ("sample", "feature", "target"), {}, "x", "y")
-    e = explanation([a], {"y": TARGETS[:2]}, audit_source=lambda: [dict(AUDIT[0], node=f"node_{i}") for i in range(1000)])
+    e = explanation(
+        [a], {"y": TARGETS[:2]}, audit_source=lambda: [dict(AUDIT[0], node=f"node_{i}") for i in range(1000)]
+    )
     found = page(e, tmp_path / "r.html")
     text = " ".join(found.texts)
-    assert "The first 60 of 10,000." in text and "The first 3 of 5,000 samples." in text and "The first 250 of 1,000" in text
+    assert (
+        "The first 60 of 10,000." in text
+        and "The first 3 of 5,000 samples." in text
+        and "The first 250 of 1,000" in text
+    )
     assert (tmp_path / "r.html").stat().st_size < 2_000_000
 
 

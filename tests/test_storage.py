@@ -27,6 +27,15 @@ ENDINGS = [
 ]
 
 
+DATA = (
+    np.array([[True, False], [False, True]]),
+    np.array([[1, -(2**62)], [3, 4]]),
+    np.array([["a", "/"], ["", "é"]]),
+    np.array([["2020-01-01", "NaT"]] * 2, dtype="datetime64[D]"),
+    np.array([["a", None], [1, 2.5]], dtype=object),
+)
+
+
 def same_array(a: np.ndarray, b: np.ndarray) -> None:
     assert a.dtype == b.dtype and a.shape == b.shape
     np.testing.assert_array_equal(a, b)
@@ -43,7 +52,13 @@ def same(a: Explanation, b: Explanation) -> None:
         assert list(getattr(a, name)) == list(getattr(b, name))
         for key, x in getattr(a, name).items():
             y = getattr(b, name)[key]
-            assert (x.dims, x.labels, x.input, x.output, x.connected) == (y.dims, y.labels, y.input, y.output, y.connected)
+            assert (x.dims, x.labels, x.input, x.output, x.connected) == (
+                y.dims,
+                y.labels,
+                y.input,
+                y.output,
+                y.connected,
+            )
             same_array(x.values, y.values)
             assert (x.data is None) == (y.data is None)
             if x.data is not None:
@@ -63,7 +78,10 @@ def test_everything_comes_back(tmp_path, ending):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_names_may_hold_any_character(tmp_path, ending):
     names = ["a/b/c:0", "..", "", "é 名 \n\t\"'\\", "x" * 300, "bad\udcff", "array_0", "header"]
-    parts = [Attribution(numbers(2, 2, 1), ("sample", "an/axis", "target"), {"an/axis": ("/", "")}, n, "out:0") for n in names]
+    parts = [
+        Attribution(numbers(2, 2, 1), ("sample", "an/axis", "target"), {"an/axis": ("/", "")}, n, "out:0")
+        for n in names
+    ]
     e = explanation(parts, {"out:0": ("<b>&\x00",)}, notes=("\u2028",), model="m/n.onnx")
     e.save(tmp_path / f"x{ending}")
     same(e, Explanation.load(tmp_path / f"x{ending}"))
@@ -73,8 +91,7 @@ def test_names_may_hold_any_character(tmp_path, ending):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_the_type_of_the_numbers_comes_back(tmp_path, ending, dtype):
     values = np.array([[[1.5], [-np.inf]], [[np.nan], [0.1]]], dtype=dtype)
-    for data in (np.array([[True, False], [False, True]]), np.array([[1, -(2**62)], [3, 4]]), np.array([["a", "/"], ["", "é"]]),
-                 np.array([["2020-01-01", "NaT"]] * 2, dtype="datetime64[D]"), np.array([["a", None], [1, 2.5]], dtype=object)):  # fmt: skip
+    for data in DATA:
         a = Attribution(values, ("sample", "feature", "target"), {}, "x", "y", data=data)
         e = explanation([a], {"y": ("cat",)})
         e.save(tmp_path / f"x{ending}")
@@ -83,7 +100,17 @@ def test_the_type_of_the_numbers_comes_back(tmp_path, ending, dtype):
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_labels_of_many_kinds_come_back(tmp_path, ending):
-    labels = ("a", 1, 2.5, None, True, ("x", 3), datetime.date(2020, 1, 2), datetime.datetime(2020, 1, 2, 3, 4), np.int64(7))
+    labels = (
+        "a",
+        1,
+        2.5,
+        None,
+        True,
+        ("x", 3),
+        datetime.date(2020, 1, 2),
+        datetime.datetime(2020, 1, 2, 3, 4),
+        np.int64(7),
+    )
     dates = tuple(np.array(["2020-01-01", "2021-05-06T07"], dtype="datetime64[h]"))
     a = Attribution(numbers(2, 9, 1), ("sample", "feature", "target"), {"feature": labels, "sample": dates}, "x", "y")
     explanation([a], {"y": ("cat",)}).save(tmp_path / f"x{ending}")

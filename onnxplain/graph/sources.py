@@ -40,9 +40,17 @@ def find_sources(graph: Graph) -> list[Source]:
         for v in n.outputs:
             if v not in graph.floating:
                 reach[v] = inputs
-            elif not reads_floats:
+            elif not reads_floats and _read_on(graph, v):
                 found.append(Source(v, inputs))
     return found
+
+
+def _read_on(graph: Graph, value: str) -> bool:
+    """Whether relevance can reach a value: ids that are cast only to be compared, as Keras does, get none there."""
+    readers = graph.consumers[value]
+    return not readers or value in graph.outputs or any(
+        v == value and n.layer.carries(i) for n in readers for i, v in enumerate(n.inputs)
+    )
 
 
 @dataclass(frozen=True, eq=False)

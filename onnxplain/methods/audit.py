@@ -70,8 +70,9 @@ def not_finite(runner: Runner, what: str) -> OnnxplainError:
             trace = problem.clean.run(problem.feed(runner.take(rows)))
             for n in problem.graph.nodes:
                 for v in n.outputs:
-                    if v in trace and trace[v].is_floating_point() and bool(trace[v].isnan().any()):
-                        return ModelError(f"{what} is not finite: node {n.name!r} ({n.op}) computes NaN from sample {i}")
+                    # -inf is how masks are written: only what comes of it can be wrong
+                    if v in trace and trace[v].is_floating_point() and not bool((trace[v] < torch.inf).all()):
+                        return ModelError(f"{what} is not finite: node {n.name!r} ({n.op}) computes NaN or infinity from sample {i}")
     found: list[str] = []
 
     def watch(node: Node, site: Site, given: Relevances, pulled: Relevances, weights: Tensor | None) -> None:

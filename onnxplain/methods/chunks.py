@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..errors import InputError
 from ..graph.plan import Backward, Trace
 
@@ -71,12 +73,12 @@ def bytes_from(limit: Any) -> int | None:
     if limit is None:
         return None
     if isinstance(limit, str):
-        found = re.fullmatch(r"\s*([\d.]+)\s*([kmgt]?)(i?)b?\s*", limit.lower())
+        found = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kmgt]?)(i?)b?\s*", limit.lower())
         if not found:
             raise InputError(f"max_memory={limit!r} is no amount of memory: write 2e9, '512MB' or '2GiB'")
         base = 1024 if found[3] else 1000
         return int(float(found[1]) * base ** " kmgt".index(found[2] or " "))
-    if isinstance(limit, bool) or not limit > 0:
+    if isinstance(limit, bool) or not isinstance(limit, (int, float, np.number)) or not 0 < limit < float("inf"):
         raise InputError(f"max_memory={limit!r}: give a number of bytes > 0")
     return int(limit)
 
@@ -90,12 +92,12 @@ def sizes(need: Need, n_samples: int, n_targets: int, chunk_size: Any, max_memor
             f"max_memory={max_memory / 1e6:.0f} MB: raise it, or cut the model with inputs=/outputs="
         )
     budget = AUTO_BYTES if max_memory is None else min(AUTO_BYTES, max_memory)
-    if chunk_size != "auto":
-        samples, targets = chunk_size if isinstance(chunk_size, (tuple, list)) else (chunk_size, None)
-        for c in (samples, targets):
-            if c is not None and (isinstance(c, bool) or not isinstance(c, int) or c < 1):
-                raise InputError(f"chunk_size={chunk_size!r}: give 'auto', samples, or (samples, targets), whole numbers >= 1")
-        targets = min(targets or n_targets, n_targets)
+    if not isinstance(chunk_size, str) or chunk_size != "auto":
+        given = tuple(chunk_size) if isinstance(chunk_size, (tuple, list)) else (chunk_size, n_targets)
+        whole = all(isinstance(c, (int, np.integer)) and not isinstance(c, bool) and c >= 1 for c in given)
+        if len(given) != 2 or not whole:
+            raise InputError(f"chunk_size={chunk_size!r}: give 'auto', samples, or (samples, targets), whole numbers >= 1")
+        samples, targets = int(given[0]), min(int(given[1]), n_targets)
         if max_memory is not None:
             targets = max(1, min(targets, (max_memory // (fixed or 1) - need.kept) // max(need.walk, 1)))
             samples = max(1, min(samples, max_memory // max(need.kept + need.walk * targets, 1)))

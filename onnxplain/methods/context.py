@@ -88,6 +88,11 @@ class Context:
                 )
         return refs
 
+    def reference_rows(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The values of a reference set at the sources, one row per reference, what references share included."""
+        rows = self.count(feeds)
+        return {v: b.expand(rows, *b.shape[1:]) for v, b in self.sources_of(feeds).items()}
+
     def count(self, feeds: Mapping[str, Tensor]) -> int:
         return n_samples(self.specs, feeds)
 

@@ -49,7 +49,7 @@ class DeepShap(Method):
         if rows > self.limit_ref:
             chosen = np.sort(np.random.default_rng([context.seed, CHOICE]).choice(rows, self.limit_ref, replace=False))
             refs = context.take(refs, torch.from_numpy(chosen))
-        return context.sources_of(refs)
+        return context.reference_rows(refs)
 
     def n_walks(self, prepared: Any) -> int:
         return next(iter(prepared.values())).shape[0]

@@ -37,7 +37,7 @@ class ExpectedGradients(Method):
         return everywhere(Adjoint())
 
     def prepare(self, context: Context) -> dict[str, Tensor]:
-        return context.sources_of(context.references(self.data_ref))
+        return context.reference_rows(context.references(self.data_ref))
 
     def n_walks(self, prepared: Any) -> int:
         return self.n_samples

@@ -24,6 +24,7 @@ from .seeds import (
     scalar_gradient,
     scalar_value,
     seeding_factor,
+    starts_with_output,
     values_at,
 )
 
@@ -82,7 +83,7 @@ class Goals:
         value = self.value(asked, selection, trace, n)
         if self.method.goal == "difference":
             return value - self._reference(asked, selection, samples, integers, references)
-        if self.method.goal == "value" and self.method.seeding() == "output":
+        if self.method.goal == "value" and starts_with_output(self.method.seeding()):
             # a callable's seed is its gradient times the outputs, which sums to nothing in particular
             return torch.full_like(value, torch.nan) if selection.scalar is not None else value
         if self.method.goal == "value":
@@ -166,7 +167,7 @@ class Goals:
         native = ys[at.value][0]
         y_rows = at.rows_first(native)
         seed = one_hot(selection, y_rows, local, targets)
-        if seeding == "output" and len(selection.terms) > 1:
+        if starts_with_output(seeding) and len(selection.terms) > 1:
             return {at.value: at.native(seed * y_rows, native)}  # a contrast starts with each unit's own value
         factor = seeding_factor(seeding, picked(selection, y_rows, local), samples[local], targets)
         return {at.value: at.native(seed if isinstance(factor, float) and factor == 1 else seed * factor, native)}
@@ -175,7 +176,7 @@ class Goals:
 def _scaled(gradient: Tensor, y: Tensor, seeding: Any) -> Tensor:
     """A callable's gradient as a seed: times the outputs, or times a number."""
     if isinstance(seeding, str):
-        return gradient * y if seeding == "output" else gradient
+        return gradient * y if starts_with_output(seeding) else gradient
     if np.ndim(seeding):
         raise RuleError("LRP's seed is one number where the target is a callable")
     return gradient * float(seeding)

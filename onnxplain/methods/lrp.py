@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import RuleError
 from ..rules.composites import Composite, composite_from
 from .base import Chunk, Method, Seed, Step
+from .context import Context
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -35,8 +36,13 @@ class LRP(Method):
         self._composite()
         if isinstance(self.seed, str) and self.seed not in ("output", "one"):
             raise RuleError(f"LRP has no seed {self.seed!r}: give 'output', 'one', a number, or an array (samples, targets)")
-        if not isinstance(self.seed, str) and not np.isfinite(np.asarray(self.seed, dtype=float)).all():
-            raise RuleError("LRP's seed holds NaN or infinity")
+        if not isinstance(self.seed, str):
+            try:
+                finite = bool(np.isfinite(np.asarray(self.seed, dtype=float)).all())
+            except (TypeError, ValueError) as error:
+                raise RuleError(f"LRP's seed {self.seed!r} is no number and no array of numbers") from error
+            if not finite:
+                raise RuleError("LRP's seed holds NaN or infinity")
 
     def _composite(self) -> Composite:
         spec = "epsilon_plus" if self.composite is None else self.composite
@@ -47,6 +53,11 @@ class LRP(Method):
 
     def seeding(self) -> Seed:
         return self.seed
+
+    def prepare(self, context: Context) -> None:
+        shape = () if isinstance(self.seed, str) else np.shape(self.seed)
+        if len(shape) > 2 or (shape and shape[0] not in (1, context.n)):
+            raise RuleError(f"LRP's seed has shape {shape}: give (samples, targets), {context.n} samples here")
 
     def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
         yield Step(x=None if chunk.clean else chunk.x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import RuleError, TargetError
+from ..errors import OnnxplainError, RuleError, TargetError
 from ..graph.plan import Trace
 from ..targets import Outputs, Selection
 
@@ -74,17 +74,20 @@ def one_hot(selection: Selection, y: Tensor, samples: np.ndarray, targets: slice
     return total
 
 
+def starts_with_output(seeding: Any) -> bool:
+    """Whether a walk starts with the target's own value."""
+    return isinstance(seeding, str) and seeding == "output"
+
+
 def seeding_factor(seeding: Any, y_units: Tensor, samples: np.ndarray, targets: slice) -> Tensor | float:
     """What the one-hot seed is multiplied by, (T, rows, 1); y_units (rows, targets) are the explained values there."""
     if isinstance(seeding, str):
-        return y_units[:, targets].T[..., None] if seeding == "output" else 1.0
+        return y_units[:, targets].T[..., None] if starts_with_output(seeding) else 1.0
     given = np.asarray(seeding, dtype=np.float64)
     if given.ndim == 0:
         return float(given)
     if given.ndim == 1:
         given = given[:, None]
-    if given.ndim != 2 or given.shape[0] not in (1, int(samples.max()) + 1) and given.shape[0] <= samples.max():
-        raise RuleError(f"LRP's seed has shape {given.shape}: give (samples, targets)")
     if given.shape[1] not in (1, y_units.shape[1]):
         raise RuleError(f"LRP's seed has {given.shape[1]} targets, {y_units.shape[1]} are explained")
     rows = given[np.zeros_like(samples) if given.shape[0] == 1 else samples]
@@ -96,8 +99,16 @@ def scalar_value(selection: Selection, outputs: Mapping[str, Tensor], rows: int)
     """(rows, 1): a callable target's own value."""
     assert selection.scalar is not None
     with torch.inference_mode(False):
-        value = selection.scalar(Outputs({o: y.clone() for o, y in outputs.items()}))
-    return _per_sample(value, rows)
+        return _per_sample(_called(selection.scalar, {o: y.clone() for o, y in outputs.items()}), rows)
+
+
+def _called(target: Callable[[Outputs], Tensor], outputs: Mapping[str, Tensor]) -> Any:
+    try:
+        return target(Outputs(outputs))
+    except OnnxplainError:
+        raise
+    except Exception as error:  # whatever the user's own function raises
+        raise TargetError(f"the callable target failed: {type(error).__name__}: {error}") from error
 
 
 def scalar_gradient(selection: Selection, outputs: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
@@ -107,7 +118,7 @@ def scalar_gradient(selection: Selection, outputs: Mapping[str, Tensor], rows: i
         leaves = {o: y.clone().requires_grad_() for o, y in outputs.items() if y.is_floating_point()}
         rest = {o: y.clone() for o, y in outputs.items() if not y.is_floating_point()}
         given = {**leaves, **rest}
-        value = _per_sample(selection.scalar(Outputs({o: given[o] for o in outputs})), rows)
+        value = _per_sample(_called(selection.scalar, {o: given[o] for o in outputs}), rows)
         if not value.requires_grad:
             raise TargetError("the callable target does not depend on any output through torch operations")
         grads = torch.autograd.grad(value.sum(), list(leaves.values()), allow_unused=True)
@@ -126,7 +137,7 @@ def line_gradient(selection: Selection, y: Mapping[str, Tensor], y0: Mapping[str
 
 
 def _per_sample(value: Any, rows: int) -> Tensor:
-    if not isinstance(value, Tensor) or value.numel() != rows:
+    if not isinstance(value, Tensor) or value.numel() != rows or value.dim() == 0:
         shape = tuple(getattr(value, "shape", ())) if hasattr(value, "shape") else type(value).__name__
         raise TargetError(f"the callable target must give one value per sample, {rows} here; it gave {shape}")
     return value.reshape(rows, 1)

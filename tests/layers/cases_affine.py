@@ -165,6 +165,8 @@ EINSUM = [
 INTEGER = [
     Case("ReduceSum", [np.arange(-4, 8).reshape(2, 6), C([-1])], {"keepdims": 0}, note="integers"),
     Case("ReduceSum", [np.arange(-4, 8, dtype=np.int32).reshape(2, 6)], note="int32 all axes", opset=13),
+    Case("ReduceProd", [np.arange(-4, 8, dtype=np.int32).reshape(2, 2, 3)], {"axes": [-1, 0]}, note="integers", opset=13),
+    Case("ReduceProd", [np.arange(1, 7).reshape(2, 3)], {"keepdims": 0}, note="all axes", opset=11),
     Case("CumSum", [np.arange(-4, 8).reshape(2, 6), C(1)], {"exclusive": 1, "reverse": 1}, note="integers"),
 ]
 

@@ -83,11 +83,18 @@ def test_adjoint_equals_autograd(case: Case) -> None:
             torch.testing.assert_close(r[t], w, rtol=1e-10, atol=1e-10)
 
 
+def affine(case: Case) -> tuple[Affine, torch.Tensor]:
+    """The layer and its x; sizes that are computed at run time settled."""
+    inputs = case.tensors()
+    layer = case.layer().settle(inputs)
+    assert isinstance(layer, Affine)
+    return layer, inputs[0]
+
+
 @of_kind(Affine)
 @pytest.mark.parametrize("part", ["all", "positive", "negative", "square", "ones"])
 def test_affine_transpose_is_the_transpose_of_linear(case: Case, part) -> None:
-    layer, (x,) = case.layer(), case.tensors()
-    assert isinstance(layer, Affine)
+    layer, x = affine(case)
     y = layer.linear(x, part)
     r = torch.randn(T, *y.shape, dtype=torch.float64)
     back = layer.transpose(r, torch.zeros((), dtype=x.dtype).expand(x.shape), part)
@@ -98,8 +105,7 @@ def test_affine_transpose_is_the_transpose_of_linear(case: Case, part) -> None:
 
 @of_kind(Affine)
 def test_affine_is_linear_plus_bias_and_its_parts_are_the_explicit_matrix_parts(case: Case) -> None:
-    layer, (x,) = case.layer(), case.tensors()
-    assert isinstance(layer, Affine)
+    layer, x = affine(case)
     b = layer.bias(x)
     z = layer.linear(x)
     torch.testing.assert_close(layer.forward(x), z if b is None else z + b, rtol=1e-10, atol=1e-10)

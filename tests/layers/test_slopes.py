@@ -80,6 +80,8 @@ TRUTHS: list[tuple[Case, Exact, Sequence[float]]] = [
     (power(-1.0), lambda x: 1 / x, tuple(v for v in MIDDLE if v)),
     (power(-2.0), lambda x: 1 / (x * x), tuple(v for v in MIDDLE if abs(v) > 1e-3)),
     (op("Erf"), exact.erf, MIDDLE),
+    (op("Erfc"), lambda x: 1 - exact.erf(x), MIDDLE),
+    (op("Expm1"), lambda x: x.exp() - 1, WHOLE),
     (op("Gelu", 20), exact.gelu, tuple(v for v in WHOLE if abs(v) <= 20)),
     (op("Gelu", 20, approximate="tanh"), exact.tanh_gelu, tuple(v for v in WHOLE if abs(v) <= 20)),
     (op("Swish", 24), lambda x: x * exact.sigmoid(x), WHOLE),

@@ -1,8 +1,8 @@
-"""Sums of integers: the same operators as on floating values, carrying no relevance."""
+"""Sums and products of integers, as shape arithmetic has them; they carry no relevance."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from torch import Tensor
 
@@ -13,9 +13,9 @@ from .cumsum import running_sum
 
 
 class IntegerSum(Integer):
-    """ReduceSum or CumSum on integers, in their own type."""
+    """ReduceSum, ReduceProd or CumSum on integers, in their own type."""
 
-    onnx = {"ReduceSum": 1, "CumSum": 11}
+    onnx = {"ReduceSum": 1, "ReduceProd": 1, "CumSum": 11}
 
     def __init__(self, f: Callable[[Tensor], Tensor]) -> None:
         super().__init__((), (True,))
@@ -32,7 +32,15 @@ class IntegerSum(Integer):
         axes, keepdims = node.ints("axes", 1, []), bool(node.attr("keepdims", 1))
         if not axes and node.attr("noop_with_empty_axes", 0):
             return cls(lambda x: x)
+        if node.op == "ReduceProd":
+            return cls(lambda x: _product(x, axes or range(x.dim()), keepdims))
         return cls(lambda x: x.sum(axes or list(range(x.dim())), keepdims, dtype=x.dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.f(x)
+
+
+def _product(x: Tensor, axes: Iterable[int], keepdims: bool) -> Tensor:
+    for axis in sorted((positive_axis(a, x.dim()) for a in axes), reverse=True):
+        x = x.prod(axis, keepdim=keepdims, dtype=x.dtype)
+    return x

@@ -56,6 +56,14 @@ BY_INPUT: dict[str, Function] = {
         lambda x, x0, y, y0: s.erf_slope(x, x0),
         "kept",
     ),
+    # TensorFlow's own two: tf2onnx leaves them as they are, in a domain that has no such operators
+    "Erfc": Function(
+        torch.erfc,
+        lambda x: -torch.exp(-x * x) * (2 / math.sqrt(math.pi)),
+        lambda x, x0, y, y0: -s.erf_slope(x, x0),
+        "positive",
+    ),
+    "Expm1": Function(torch.expm1, torch.exp, lambda x, x0, y, y0: s.exp_slope(x, x0), "kept"),
     "Sin": Function(torch.sin, torch.cos, lambda x, x0, y, y0: s.sin_slope(x, x0), "any"),
     "Cos": Function(torch.cos, lambda x: -torch.sin(x), lambda x, x0, y, y0: s.cos_slope(x, x0), "any"),
     "Tan": Function(torch.tan, lambda x: 1 + torch.tan(x) ** 2, lambda x, x0, y, y0: s.tan_slope(x, x0), "any"),
