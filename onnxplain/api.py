@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from .data import frame_labels, n_samples, prepare
-from .errors import InputError
+from .errors import InputError, first_line
 from .explanation import Explanation
 from .frontend.build import build
 from .frontend.passes import simplify
@@ -59,6 +59,9 @@ def load(
     Raises `ModelError` (unreadable), `UnsupportedOpError` (lists all operators without a layer), `VerificationError`.
     """
     if isinstance(source, Model):
+        options = (example, inputs, outputs, batch_axis, input_labels, output_labels)
+        if any(o is not None for o in options) or (dtype, str(device), verify) != ("float32", "cpu", "auto"):
+            raise InputError("this is a loaded model: give load's options where the file itself is loaded")
         return source
     if verify not in ("auto", "always", "never"):
         raise InputError(f"verify={verify!r}: it is 'auto', 'always' or 'never'")
@@ -121,7 +124,7 @@ def explain(
     names = [layers] if isinstance(layers, str) else layers
     if not isinstance(names, (list, tuple)) or not all(isinstance(v, str) for v in names):
         raise InputError(f"layers={layers!r}: give a list of names of internal values")
-    graph = model.graph_with(names)
+    graph = model.graph_with(names, chosen.preset.merged)
     feeds, given = _feeds(model, data, chosen)
     context = Context(
         specs=model.inputs,
@@ -214,7 +217,7 @@ def _device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
-        raise InputError(f"device={device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+        raise InputError(f"device={device!r} cannot be used here: {first_line(error)}") from error
     return found
 
 
