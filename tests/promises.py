@@ -14,7 +14,8 @@ from torch import Tensor
 import onnxplain as ox
 from onnxplain.data import prepare
 from onnxplain.frontend.passes import simplify
-from onnxplain.graph.last_activation import explained_value
+from onnxplain.graph.graph import Graph
+from onnxplain.graph.last_activation import LAST, Explained, explained_value
 from onnxplain.graph.plan import Forward
 from onnxplain.graph.sources import find_sources
 from onnxplain.layers.additive import WeightedSum
@@ -22,6 +23,7 @@ from onnxplain.layers.affine.batch_norm import BatchNorm
 from onnxplain.layers.affine.conv import Conv
 from onnxplain.layers.affine.conv_transpose import ConvTranspose
 from onnxplain.layers.affine.linear import Linear
+from onnxplain.layers.normalization import Normalizer
 from onnxplain.model import Model
 
 Data = Mapping[str, np.ndarray]
@@ -32,7 +34,9 @@ def assert_close(ours: Any, theirs: Any, rtol: float, what: str = "values") -> N
     a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     assert a.shape == b.shape, f"{what}: shapes {a.shape} and {b.shape}"
     worst, size = float(np.abs(a - b).max(initial=0.0)), float(np.abs(b).max(initial=0.0))
-    assert worst <= rtol * max(size, 1e-30), f"{what}: off by {worst:.3g}, largest value {size:.3g}, allowed {rtol:g} of it"
+    assert worst <= rtol * max(size, 1e-30), (
+        f"{what}: off by {worst:.3g}, largest value {size:.3g}, allowed {rtol:g} of it"
+    )
 
 
 def units_of(model: Model, data: Data, count: int = 2, ignore: bool = True) -> dict[str, list[int]]:
@@ -42,13 +46,22 @@ def units_of(model: Model, data: Data, count: int = 2, ignore: bool = True) -> d
         if name in model.graph.constants:
             continue
         if y.dtype.kind != "f":  # an ArgMax, explained at what it chose from
-            value = explained_value(model.raw, name, ignore)[1].value
+            value = explained_as_read(model, name, ignore)[1].value
             if value == name:
                 continue
             y = Straight(model, data, name, True).first()
         size = y[0].size
-        chosen[name] = list(dict.fromkeys([int(y[0].argmax()), *np.linspace(0, size - 1, count).astype(int).tolist()]))[:count]
+        chosen[name] = list(dict.fromkeys([int(y[0].argmax()), *np.linspace(0, size - 1, count).astype(int).tolist()]))[
+            :count
+        ]
     return chosen
+
+
+def explained_as_read(model: Model, output: str, ignore: bool) -> tuple[Graph, Explained]:
+    """(graph, where `output` is explained) with nothing merged; an activation that is written out ends where the merged
+    one does."""
+    merged = explained_value(model.graph, output, LAST if ignore else ())[1]
+    return (model.raw, merged) if merged.value in model.raw.values else explained_value(model.raw, output, LAST if ignore else ())
 
 
 class Straight:
@@ -56,7 +69,7 @@ class Straight:
     is walked backwards."""
 
     def __init__(self, model: Model, data: Data, output: str, ignore_last_activation: bool) -> None:
-        graph, at = explained_value(model.raw, output, ignore_last_activation)
+        graph, at = explained_as_read(model, output, ignore_last_activation)
         self.value, sources = at.value, find_sources(graph)
         self.inside = [s.value for s in sources if s.value not in graph.inputs]
         self.names = [s.value for s in sources]
@@ -89,7 +102,9 @@ class Straight:
             leaves = {v: row[v].clone().requires_grad_() for v in self.names}
             y = self.at({**row, **leaves})
             per_unit = [
-                torch.autograd.grad(y[u], list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True)
+                torch.autograd.grad(
+                    y[u], list(leaves.values()), retain_graph=True, allow_unused=True, materialize_grads=True
+                )
                 for u in units
             ]
             for k, v in enumerate(self.names):
@@ -110,7 +125,9 @@ def explained_at_sources(e: ox.Explanation, name: str, output: str) -> np.ndarra
     return (kept if kept is not None else e.attributions[name, output]).values
 
 
-def gradient_equals_autograd(model: Model, data: Data, rtol: float = 1e-10, ignore: bool = True, count: int = 2) -> None:
+def gradient_equals_autograd(
+    model: Model, data: Data, rtol: float = 1e-10, ignore: bool = True, count: int = 2
+) -> None:
     for output, units in units_of(model, data, count, ignore).items():
         straight = Straight(model, data, output, ignore)
         method = ox.Gradient(ignore_last_activation=ignore)
@@ -135,11 +152,18 @@ def gradient_equals_differences(model: Model, data: Data, rtol: float = 1e-4, h:
             scale = max(1.0, *(float(straight.rows[i][v].abs().max()) for v in g))
             expected = straight.difference(i, direction, h * scale, unit)
             ours = float(sum((g[v] * d).sum() for v, d in direction.items()))
-            assert abs(ours - expected) <= rtol * size, f"{output!r}, sample {i}: {ours:.9g} along a direction, differences {expected:.9g}"
+            assert abs(ours - expected) <= rtol * size, (
+                f"{output!r}, sample {i}: {ours:.9g} along a direction, differences {expected:.9g}"
+            )
 
 
 def deep_lift_is_complete(
-    model: Model, data: Data, rtol: float, baseline: Any = 0.0, ignore: bool = True, units: Mapping[str, Any] | None = None
+    model: Model,
+    data: Data,
+    rtol: float,
+    baseline: Any = 0.0,
+    ignore: bool = True,
+    units: Mapping[str, Any] | None = None,
 ) -> None:
     chosen = dict(units or units_of(model, data, 2, ignore))
     e = ox.explain(model, data, ox.DeepLift(baseline=baseline, ignore_last_activation=ignore), target=chosen)
@@ -156,7 +180,9 @@ def audit_accounts(e: ox.Explanation, rtol: float = 1e-9) -> None:
     moved = max([abs(goals), *(abs(r[k]) for r in rows for k in ("relevance_in", "relevance_out"))])
     spread = sum(np.abs(a.values).sum(dtype=np.float64) for a in e.attributions.values())
     assert rows and np.isfinite(lost)
-    assert abs(goals - sums - lost) <= rtol * max(moved, spread), f"goals {goals:.9g}, sums {sums:.9g}, lost {lost:.9g}, moved {moved:.3g}"
+    assert abs(goals - sums - lost) <= rtol * max(moved, spread), (
+        f"goals {goals:.9g}, sums {sums:.9g}, lost {lost:.9g}, moved {moved:.3g}"
+    )
 
 
 def relevance_is_accounted_for(model: Model, data: Data, method: Any = None, rtol: float = 1e-9) -> ox.Explanation:
@@ -165,26 +191,35 @@ def relevance_is_accounted_for(model: Model, data: Data, method: Any = None, rto
     return e
 
 
-def targets_together_equal_one_at_a_time(model: Model, data: Data, method: Any, output: str, units: Sequence[int], rtol: float) -> None:
+def targets_together_equal_one_at_a_time(
+    model: Model, data: Data, method: Any, output: str, units: Sequence[int], rtol: float
+) -> None:
     together = ox.explain(model, data, method, target={output: list(units)})
     for k, u in enumerate(units):
         alone = ox.explain(model, data, method, target={output: u})
         for key, a in alone.attributions.items():
-            assert_close(together.attributions[key].values[..., k], a.values[..., 0], rtol, f"unit {u} of {output!r} at {key[0]!r}")
+            assert_close(
+                together.attributions[key].values[..., k],
+                a.values[..., 0],
+                rtol,
+                f"unit {u} of {output!r} at {key[0]!r}",
+            )
 
 
 def without_biases(model: Model) -> Model:
     """The same model with every bias, normalisation offset and added constant at zero: z = J x all the way."""
     nodes = []
-    for n in model.raw.nodes:
+    for n in model.graph.nodes:
         layer = deepcopy(n.layer)
         if isinstance(layer, BatchNorm):
             layer = BatchNorm(layer.scale, torch.zeros_like(layer.shift), model.dtype)
         elif isinstance(layer, (Conv, ConvTranspose, Linear)):
             layer.b = None
+        elif isinstance(layer, Normalizer):
+            layer.beta = None
         elif isinstance(layer, WeightedSum):
             for i in layer.constant_slots:
                 setattr(layer, f"constant_{i}", torch.zeros_like(getattr(layer, f"constant_{i}")))
         nodes.append(replace(n, layer=layer))
-    raw = replace(model.raw, nodes=tuple(nodes))
-    return replace(model, raw=raw, graph=simplify(raw), source=None)
+    graph = simplify(replace(model.graph, nodes=tuple(nodes)))
+    return replace(model, raw=graph, graph=graph, source=None)
