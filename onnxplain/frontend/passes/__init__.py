@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from ...graph.graph import Graph
 from .drop_identity import drop_identity
 from .fuse_bias import fuse_bias
+from .fuse_gelu import fuse_gelu
+from .fuse_hard_swish import fuse_hard_swish
+from .fuse_layer_norm import fuse_layer_norm
+from .fuse_mish import fuse_mish
+from .fuse_rms_norm import fuse_rms_norm
+from .fuse_silu import fuse_silu
+from .fuse_softmax import fuse_softmax
 from .merge_batch_norm import merge_batch_norm
 
 #: (graph, values that must stay) → graph
 Pass = Callable[[Graph, Collection[str]], Graph]
-PASSES: tuple[Pass, ...] = (drop_identity, fuse_bias, merge_batch_norm)
+PASSES: tuple[Pass, ...] = (
+    drop_identity,
+    fuse_layer_norm,
+    fuse_rms_norm,
+    fuse_softmax,
+    fuse_gelu,
+    fuse_silu,
+    fuse_hard_swish,
+    fuse_mish,
+    fuse_bias,
+    merge_batch_norm,
+)
+#: layers stay what they are: batch normalisations beside linear layers, and nodes that hand their input on
+UNMERGED: tuple[Pass, ...] = tuple(p for p in PASSES if p not in (drop_identity, merge_batch_norm))
 
 
-def simplify(graph: Graph, keep: Collection[str] = ()) -> Graph:
+def simplify(graph: Graph, keep: Collection[str] = (), passes: Sequence[Pass] = PASSES) -> Graph:
     """The graph that rules are chosen on: linear layers with their biases and batch normalisations inside.
 
     Values in `keep`, and the graph's outputs, are still computed.
@@ -22,7 +42,7 @@ def simplify(graph: Graph, keep: Collection[str] = ()) -> Graph:
     keep = {*keep, *graph.outputs}
     while True:
         before = graph
-        for p in PASSES:
+        for p in passes:
             graph = p(graph, keep)
         if graph is before:
             return graph

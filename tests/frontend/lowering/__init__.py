@@ -1,0 +1,1 @@
+"""Operators that are written as their parts before they are built."""
