@@ -26,15 +26,25 @@ from .errors import (
 
 if TYPE_CHECKING:
     from .api import explain, load
+    from .black_box import BlackBox
     from .explanation import Attribution, Explanation
+    from .methods.baselines import BaselineSet, Blur
+    from .methods.blackbox.feature_ablation import FeatureAblation
+    from .methods.blackbox.kernel_shap import KernelShap
+    from .methods.blackbox.lime import Lime
+    from .methods.blackbox.occlusion import Occlusion
+    from .methods.blackbox.permutation_shap import PermutationShap
+    from .methods.blackbox.rise import Rise
     from .methods.connection_weights import ConnectionWeights
     from .methods.deep_lift import DeepLift
     from .methods.deep_shap import DeepShap
     from .methods.expected_gradients import ExpectedGradients
+    from .methods.grad_cam import GradCam, GradCamPlusPlus, LayerCam
     from .methods.gradient import Gradient
+    from .methods.guided import Deconvnet, GuidedBackprop
     from .methods.integrated_gradients import IntegratedGradients
     from .methods.lrp import LRP
-    from .methods.smooth import Smooth, SmoothGrad
+    from .methods.smooth import Smooth, SmoothGrad, SmoothGradSquared, VarGrad
     from .methods.table import methods
     from .model import Model
     from .rules import (
@@ -78,8 +88,12 @@ _PUBLIC = {
     "PerSample": "targets",
     "Contrast": "targets",
     "Top": "targets",
+    "BaselineSet": "methods.baselines",
+    "Blur": "methods.baselines",
     "Gradient": "methods.gradient",
     "SmoothGrad": "methods.smooth",
+    "SmoothGradSquared": "methods.smooth",
+    "VarGrad": "methods.smooth",
     "Smooth": "methods.smooth",
     "IntegratedGradients": "methods.integrated_gradients",
     "ExpectedGradients": "methods.expected_gradients",
@@ -87,6 +101,18 @@ _PUBLIC = {
     "DeepShap": "methods.deep_shap",
     "LRP": "methods.lrp",
     "ConnectionWeights": "methods.connection_weights",
+    "GuidedBackprop": "methods.guided",
+    "Deconvnet": "methods.guided",
+    "GradCam": "methods.grad_cam",
+    "GradCamPlusPlus": "methods.grad_cam",
+    "LayerCam": "methods.grad_cam",
+    "BlackBox": "black_box",
+    "Occlusion": "methods.blackbox.occlusion",
+    "FeatureAblation": "methods.blackbox.feature_ablation",
+    "Rise": "methods.blackbox.rise",
+    "Lime": "methods.blackbox.lime",
+    "KernelShap": "methods.blackbox.kernel_shap",
+    "PermutationShap": "methods.blackbox.permutation_shap",
     "rules": "rules",
     **dict.fromkeys(
         (
@@ -139,11 +165,15 @@ __all__ = [
     "AlphaBeta",
     "AttnLRP",
     "Attribution",
+    "BaselineSet",
+    "BlackBox",
+    "Blur",
     "Composite",
     "ConnectionWeights",
     "ConservationError",
     "Contrast",
     "ConverterError",
+    "Deconvnet",
     "DeepLift",
     "DeepShap",
     "Depth",
@@ -156,28 +186,40 @@ __all__ = [
     "ExcitationBackprop",
     "ExpectedGradients",
     "Explanation",
+    "FeatureAblation",
     "First",
     "Flat",
     "Gamma",
+    "GradCam",
+    "GradCamPlusPlus",
     "Gradient",
+    "GuidedBackprop",
     "InputError",
     "IntegratedGradients",
+    "KernelShap",
     "Last",
+    "LayerCam",
+    "Lime",
     "MissingDependencyError",
     "Model",
     "ModelError",
     "Norm",
+    "Occlusion",
     "OnnxplainError",
     "Pass",
     "PerSample",
+    "PermutationShap",
     "PresetA",
     "PresetB",
+    "Rise",
     "RuleError",
     "Smooth",
     "SmoothGrad",
+    "SmoothGradSquared",
     "TargetError",
     "Top",
     "UnsupportedOpError",
+    "VarGrad",
     "VerificationError",
     "WSquare",
     "ZBox",

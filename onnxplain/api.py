@@ -8,6 +8,7 @@ import secrets
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from .frontend.passes import simplify
 from .frontend.read import read
 from .frontend.runtime import verifiable
 from .methods.base import Method
+from .methods.blackbox.base import BlackBoxMethod
 from .methods.context import Context
+from .methods.layer_names import is_pattern
 from .methods.problem import compile_problem
 from .methods.run import Runner
 from .methods.sums import NonFinite
@@ -110,21 +113,30 @@ def explain(
 ) -> Explanation:
     """Attributions of `data` for `target` by `method`.
 
-    `model`: what `load` gave, or anything it takes. `data`: one array (single input), a dict by input name, a tuple in
+    `model`: what `load` gave, or anything it takes; for methods that only call the model also a function, or a
+    `BlackBox`. `data`: one array (single input), a dict by input name, a tuple in
     input order, a DataFrame for a tabular input, torch tensors, DLPack objects; samples on the model's sample axis.
     `target`: "predicted", "all", a unit (number, label, or a position tuple), a list of units, `PerSample`, `Contrast`,
     `Top`, {output: any of these}, or a callable of the outputs that gives one value per sample.
-    `layers`: internal values that get attributions as well. `chunk_size`: samples per walk, or (samples, targets);
+    `layers`: internal values that get attributions as well, by name or pattern ("encoder/*"), or "all". `chunk_size`: samples per walk, or (samples, targets);
     the numbers do not depend on it. `max_memory`: bytes, or "2GB". `seed`: for methods that draw random numbers.
 
     Raises `InputError`, `TargetError`, `RuleError`.
     """
-    model = load(model)
     chosen = method_from(method)
     names = [layers] if isinstance(layers, str) else layers
     if not isinstance(names, (list, tuple)) or not all(isinstance(v, str) for v in names):
         raise InputError(f"layers={layers!r}: give a list of names of internal values")
-    graph = model.graph_with(names, chosen.preset.merged)
+    if isinstance(chosen, BlackBoxMethod):
+        from .black_box.explain import explain as black_box
+
+        if names:
+            raise InputError(f"{chosen!r} only calls the model: it knows no internal values {list(names)}")
+        bar_for = partial(_progress, progress, method=chosen)
+        return black_box(model, data, chosen, target, chunk_size, max_memory, _seed(seed), load, bar_for)
+    model = load(model)
+    exact = [v for v in (*names, *chosen.values()) if not is_pattern(v, model.raw.values)]
+    graph = model.graph_with(exact, chosen.preset.merged)
     feeds, given = _feeds(model, data, chosen)
     context = Context(
         specs=model.inputs,
@@ -265,7 +277,9 @@ def _warn_lost(e: Explanation) -> None:
 
 
 def _warn_incomplete(e: Explanation, method: Method) -> None:
-    if method.promise == "conserving":
+    if method.convention is not None:
+        return  # what another library leaves incomplete is its own
+    if method.promise == "conserving" and not method.values():  # what a condition stops is meant to be lost
         _warn_lost(e)
     if method.promise not in ("exact", "approximate"):
         return

@@ -79,9 +79,11 @@ def _notes(runner: Runner) -> tuple[str, ...]:
         if x.skipped
     ]
     reached = {i for s in runner.problem.sources for i in s.inputs}
-    boundary = {i: s.value for s in runner.problem.sources for i in s.inputs if s.value != i}
+    floating = runner.problem.graph.floating
+    boundary = {i: s.value for s in runner.problem.sources for i in s.inputs if s.value != i and i not in floating}
     notes += [f"integer input {i!r} is explained at the floating value {v!r} computed from it" for i, v in boundary.items()]
-    notes += [f"input {i!r} leads to no floating value: it gets no attribution" for i in runner.problem.inputs if i not in reached]
+    notes += [f"input {i!r} leads to no floating value: it gets no attribution" for i in runner.problem.inputs if i not in reached and i not in floating]
+    notes += runner.method.notes(runner.problem)
     if runner.method.n_walks(runner.prepared) > 1:
         notes.append(f"seed {runner.context.seed}")
     return tuple(notes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
+from .layers.shapes import all_finite
 from .specs import Spec
 
 INTEGER_LIMITS = {
@@ -43,7 +44,10 @@ def prepare(specs: Mapping[str, Spec], data: Any, dtype: torch.dtype, device: to
     tensors = {n: to_tensor(specs[n], x, dtype, what) for n, x in by_input(specs, data, what).items()}
     counts = {n: t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None}
     if len(set(counts.values())) > 1:
-        raise InputError(f"the inputs of {what} have different numbers of samples: {counts}")
+        raise InputError(
+            f"the inputs of {what} have different numbers of samples: {counts}; an input that all samples share is named "
+            "with ox.load(..., batch_axis={its name: None})"
+        )
     return {n: t.to(device) for n, t in tensors.items()}
 
 
@@ -64,11 +68,9 @@ def to_tensor(spec: Spec, data: Any, dtype: torch.dtype, what: str) -> Tensor:
     if array.numel() == 0:
         raise InputError(f"input {spec.name!r} is empty: {what} has shape {tuple(array.shape)}")
     array = _typed(spec, array, dtype, what)
-    if array.is_floating_point():
-        finite = array.isfinite()
-        if not bool(finite.all()):
-            bad = (~finite).nonzero()
-            raise InputError(f"input {spec.name!r} holds {len(bad)} NaN or infinite values, the first at {tuple(bad[0].tolist())} of {what}")
+    if array.is_floating_point() and not all_finite(array):
+        bad = (~array.isfinite()).nonzero()
+        raise InputError(f"input {spec.name!r} holds {len(bad)} NaN or infinite values, the first at {tuple(bad[0].tolist())} of {what}")
     return array if spec.batch_axis in (None, 0) else array.movedim(spec.batch_axis, 0)
 
 

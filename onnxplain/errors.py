@@ -60,3 +60,8 @@ class ConverterError(OnnxplainError):
 
 class MissingDependencyError(OnnxplainError, ImportError):
     """An optional package is missing; the message names the extra to install."""
+
+
+def first_line(error: BaseException) -> str:
+    """What another library's error says, without what it appends; its type where it says nothing."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

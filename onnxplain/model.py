@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .data import n_samples, prepare
 from .errors import InputError
-from .frontend.passes import simplify
+from .frontend.passes import UNMERGED, simplify
 from .graph.graph import Graph
 from .graph.plan import Forward, walked
 from .graph.sources import find_sources
@@ -54,7 +54,8 @@ class Model:
         """Outputs (as the model writes them) for checked feeds with samples first; in chunks of rows."""
         n, fixed = n_samples(self.inputs, feeds), self.fixed_rows
         plan = Forward(self.graph, self.graph.inputs, self.graph.outputs, [])
-        size = fixed or (PREDICT_ROWS if all(s.batch_axis is not None for s in self.outputs.values()) else n)
+        whole = any(s.batch_axis is None and o not in self.graph.constants for o, s in self.outputs.items())
+        size = fixed or (n if whole else PREDICT_ROWS)
         parts: dict[str, list[Tensor]] = {o: [] for o in self.outputs}
         with torch.inference_mode():
             for start in range(0, n, size):
@@ -71,7 +72,13 @@ class Model:
                 for o, kept in parts.items():
                     axis = self.outputs[o].batch_axis
                     y = trace[o]
-                    kept.append(y if axis is None or axis >= y.dim() or real == y.shape[axis] else y.narrow(axis, 0, real))
+                    per_row = axis is not None and axis < y.dim() and y.shape[axis] == len(rows)
+                    if axis is not None and not per_row and n > size:
+                        raise InputError(
+                            f"output {o!r} has shape {tuple(y.shape)} for {len(rows)} samples (axis {axis}): if the samples "
+                            f"lie on another axis, say so with ox.load(..., batch_axis={{{o!r}: axis}})"
+                        )
+                    kept.append(y.narrow(axis, 0, real) if axis is not None and per_row else y)
         axes = {o: self.outputs[o].batch_axis for o in parts}
         return {o: p[0] if len(p) == 1 or axes[o] is None else torch.cat(p, axes[o] or 0) for o, p in parts.items()}
 
@@ -86,9 +93,11 @@ class Model:
             )
         return next(iter(counts.values()), None)
 
-    def graph_with(self, values: Iterable[str]) -> Graph:
+    def graph_with(self, values: Iterable[str], merged: bool = True) -> Graph:
         """The graph in which these internal values are computed: of two layers that were merged, the value between
-        them exists again."""
+        them exists again. `merged=False`: batch normalisations stay beside linear layers."""
+        if not merged:
+            return simplify(self.raw, tuple(values), UNMERGED)
         missing = [v for v in values if v not in self.graph.values]
         unknown = [v for v in missing if v not in self.raw.values]
         if unknown:
@@ -116,7 +125,7 @@ class Model:
     def coverage_rows(self, method: Any) -> list[dict[str, str]]:
         """`coverage` as plain rows."""
         active, nodes = walked(self.graph, self.graph.outputs, [s.value for s in find_sources(self.graph)])
-        found = method.rules().coverage(self.graph, nodes, active)
+        found = method.walk_rules().coverage(self.graph, nodes, active)
 
         def said(name: str) -> str:
             rule = found.get(name, NO_RELEVANCE)

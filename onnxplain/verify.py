@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .errors import InputError, VerificationError
+from .errors import InputError, VerificationError, first_line
 from .frontend.runtime import is_half, parse, session, with_outputs
 from .specs import Spec
 
@@ -39,7 +39,7 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
     try:
         runtime = session(model.source)
     except Exception as error:  # noqa: BLE001 — onnxruntime's errors have no common base
-        return _skip(strict, f"onnxruntime cannot open the model: {str(error).splitlines()[0]}")
+        return _skip(strict, f"onnxruntime cannot open the model: {first_line(error)}")
     tries = [prepare(model.inputs, data, model.dtype, model.device)] if data is not None else _made_up(model)
     reason = "no example data could be made up for its free axes: pass example="
     for feeds in tries:
@@ -47,7 +47,7 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
         try:
             expected = dict(zip(model.outputs, runtime.run(list(model.outputs), _typed(runtime, native)), strict=True))
         except Exception as error:  # noqa: BLE001 — as above
-            reason = f"onnxruntime cannot run the model on example data: {str(error).splitlines()[0]}"
+            reason = f"onnxruntime cannot run the model on example data: {first_line(error)}"
             continue
         if any(y.size == 0 for y in expected.values()):
             continue
@@ -74,12 +74,14 @@ def _made_up(model: Model) -> list[dict[str, torch.Tensor]]:
     out = []
     generator = torch.Generator().manual_seed(0)
     integers = any(not s.floating for s in model.inputs.values())
+    # one input that insists on a number of samples sets it for all
+    fixed = next((s.fixed_batch for s in model.inputs.values() if s.fixed_batch), 2)
     for guess, top in itertools.product(GUESSES, INTEGERS if integers else INTEGERS[:1]):
         feeds = {}
         for n, s in model.inputs.items():
             if not s.rank_known:
                 return []
-            rows = s.fixed_batch or 2
+            rows = s.fixed_batch or fixed
             shape = [rows, *(guess if d is None else d for d in s.sample_shape)] if s.batch_axis is not None else [
                 guess if d is None else d for d in s.shape
             ]
@@ -189,7 +191,7 @@ def _first_difference(model: Model, feeds: Mapping[str, torch.Tensor], native: M
         with torch.inference_mode():
             trace = Forward(model.raw, model.raw.inputs, values, None).run(dict(native))
     except Exception as error:  # noqa: BLE001 — the search is a help; the mismatch is raised all the same
-        return f"the first value that differs could not be found ({str(error).splitlines()[0]})"
+        return f"the first value that differs could not be found ({first_line(error)})"
     for v in values:
         d = relative_difference(trace[v].cpu().numpy(), theirs[v])
         if d > limit:

@@ -49,18 +49,22 @@ CONVERTERS: Mapping[str, Framework] = MappingProxyType(
         "jax": Framework("JAX and Flax", ("jax", "flax"), (), "jax2onnx.to_onnx(function, [example.shape])"),
         "xgboost": Framework("XGBoost", ("xgboost",), (".ubj",), "onnxmltools.convert_xgboost(model, initial_types=…)"),
         "lightgbm": Framework("LightGBM", ("lightgbm",), (), "onnxmltools.convert_lightgbm(model, initial_types=…)"),
+        "layers": Framework("a dict of layers", (), (), "onnxplain.innsight.convert(layers)", "layer_dict"),
         "r": Framework("R neuralnet", (), (".rds",), "rebuild it in a framework that writes ONNX"),
     }
 )
 
 
 def framework_of(source: Any) -> str | None:
-    """The row's key for a model object, or for a path by its suffix (a folder with saved_model.pb is TensorFlow's)."""
+    """The row's key for a model object, or for a path by its suffix (a folder with saved_model.pb is TensorFlow's); for a
+    mapping by its key "layers"."""
     if isinstance(source, (str, Path)):
         path = Path(source)
         if (path / "saved_model.pb").is_file():
             return "tensorflow"
         return next((k for k, f in CONVERTERS.items() if path.suffix.lower() in f.suffixes), None)
+    if isinstance(source, Mapping):
+        return "layers" if "layers" in source else None
     packages = {c.__module__.partition(".")[0] for c in type(source).__mro__}
     # a Keras model on the torch backend is a torch module too: the more special framework comes first
     order = ["keras", *CONVERTERS]

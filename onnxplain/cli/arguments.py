@@ -40,7 +40,7 @@ def _explain(p: argparse.ArgumentParser) -> None:
     m.add_argument("--method", default="lrp", help="default: lrp")
     m.add_argument("--composite", help="LRP's rules by name: epsilon_plus, epsilon_alpha2_beta1, …")
     m.add_argument("--baseline", metavar="NUMBER|FILE", help="what the data are compared with; default 0")
-    m.add_argument("--data-ref", type=Path, metavar="FILE", help="reference data of expected_gradients and deepshap")
+    m.add_argument("--data-ref", type=Path, metavar="FILE", help="reference data of expected_gradients, deepshap, the SHAPs")
     m.add_argument("--n-steps", type=int, metavar="N", help="points on the path of integrated_gradients")
     m.add_argument("--n-samples", type=int, metavar="N", help="random draws of smoothgrad and expected_gradients")
     m.add_argument("--smooth", type=int, metavar="N", help="average the method over N noisy copies of the data")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConverterError, InputError
+from ..errors import ConverterError, InputError, UnsupportedOpError
 from . import arguments as words
 from .data_files import Table, read_data
 from .images import Preprocess
 from .output import make_folder, save_figure, write
-from .text import audit_lines, coverage_lines, feature_lines, method_lines, result_lines
+from .text import audit_lines, coverage_lines, feature_lines, method_lines, only_calls, result_lines
 
 Say = Callable[..., None]
 
@@ -104,15 +104,21 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
 def _load(args: argparse.Namespace, verify: str | None = None) -> Any:
     import onnxplain as ox
 
-    return ox.load(
-        args.model,
-        outputs=list(words.words(args.outputs)) or None,
-        batch_axis=args.batch_axis,
-        output_labels=_labels(args.labels),
-        dtype=args.dtype,
-        device=args.device,
-        verify=verify or args.verify,
-    )
+    outputs, labels = list(words.words(args.outputs)) or None, _labels(args.labels)
+    try:
+        return ox.load(
+            args.model,
+            outputs=outputs,
+            batch_axis=args.batch_axis,
+            output_labels=labels,
+            dtype=args.dtype,
+            device=args.device,
+            verify=verify or args.verify,
+        )
+    except UnsupportedOpError:
+        if args.verb != "explain" or not only_calls(args.method):
+            raise
+    return ox.BlackBox(args.model, outputs, args.batch_axis, output_labels=labels)
 
 
 def _labels(path: Path | None) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..graph.graph import Graph, Node
 from ..layers import Layer, layer_for
 from ..layers.base import operator_key
 from ..layers.kinds import Affine
+from .lowering import lower
 from .nodes import attributes, is_floating, newest_opset, onnx_node, to_torch
 from .read import opset_of
 from .types import ValueType, infer_types
@@ -61,6 +63,9 @@ class _Builder:
         own_inputs = [i.name for i in graph.input if i.name not in stored]
         inputs, outputs = _names(inputs, "inputs"), _names(outputs, "outputs")
         all_nodes = in_order(graph, inputs or ())
+        parts = lower(all_nodes, self.types)
+        if len(parts) != len(all_nodes):
+            all_nodes, self.types = parts, infer_types(self.proto, parts)
         known = {*own_inputs, *stored, *(v for n in all_nodes for v in n.output if v)}
         wanted = _existing(outputs, known, "outputs") or [o.name for o in graph.output]
         given = _existing(inputs, known, "inputs")
@@ -85,7 +90,7 @@ class _Builder:
             outputs=tuple(wanted),
             floating=frozenset(v for v in values if self.floating.get(v, True)),
             constants={v: self.constants[v] for v in wanted if v in self.constants},
-            ranks={v: len(t.shape) for v, t in self.types.items() if t.shape is not None},
+            shapes={v: t.sizes for v, t in self.types.items() if t.sizes is not None},
         )
         result.check()
         return Built(result, self.types, opset_of(self.proto) or newest_opset())
@@ -197,7 +202,8 @@ class _Builder:
         dynamic = {i for n in self.blocked for i in n.input if i and i not in self.constants}
         made = {v for n in self.blocked for v in n.output}
         before = sorted(v for v in dynamic - made if self.floating.get(v, True))[:3]
-        after = sorted(v for v in made if v and self.floating.get(v, True))[:3]
+        read = {i for n in self.proto.graph.node if not made.intersection(n.output) for i in n.input}
+        after = sorted(v for v in made & read if v and self.floating.get(v, True))[:3]
         lines.append(
             f"Cut the graph before them with ox.load(..., outputs={before or ['<value name>']}), "
             f"or after them with inputs={after or ['<value name>']}; a node may also miss a layer because an input that must be constant is not."
@@ -262,24 +268,30 @@ def _reads(n: NodeProto) -> list[str]:
 
 
 def _sorted(nodes: list[NodeProto], known: set[str], cut: set[str]) -> list[NodeProto]:
-    """The nodes in an order in which every value is made before it is read (most files are so already)."""
-    made, waiting, out = known | cut, nodes, []
-    while waiting:
-        later = []
-        for n in waiting:
-            if all(i in made for i in _reads(n)):
-                again = [v for v in n.output if v and v in made and v not in cut]
-                if again:
-                    raise ModelError(f"node {n.name!r} ({n.op_type}) makes {again} a second time: a damaged file")
-                out.append(n)
-                made |= set(n.output)
-            else:
-                later.append(n)
-        if len(later) == len(waiting):
-            n = later[0]
-            absent = [i for i in _reads(n) if i not in made]
-            raise ModelError(f"node {n.name!r} ({n.op_type}) reads {absent}, which nothing computes: a cycle, or a damaged file")
-        waiting = later
+    """The nodes in an order in which every value is made before it is read: the file's own, where that is one."""
+    made = known | cut
+    lacking = [set(_reads(n)) - made for n in nodes]
+    waiting: dict[str, list[int]] = defaultdict(list)
+    for k, values in enumerate(lacking):
+        for v in values:
+            waiting[v].append(k)
+    ready = [k for k, values in enumerate(lacking) if not values]
+    out = []
+    while ready:
+        n = nodes[heappop(ready)]
+        again = [v for v in n.output if v and v in made and v not in cut]
+        if again:
+            raise ModelError(f"node {n.name!r} ({n.op_type}) makes {again} a second time: a damaged file")
+        out.append(n)
+        made.update(n.output)
+        for v in n.output:
+            for k in waiting.pop(v, ()):
+                lacking[k].discard(v)
+                if not lacking[k]:
+                    heappush(ready, k)
+    if len(out) < len(nodes):
+        n, absent = next((n, sorted(values)) for n, values in zip(nodes, lacking, strict=True) if values)
+        raise ModelError(f"node {n.name!r} ({n.op_type}) reads {absent}, which nothing computes: a cycle, or a damaged file")
     return out
 
 

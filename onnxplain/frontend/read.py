@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_helper, inliner
 
 from ..errors import InputError, ModelError
+from .functions import expanded
 from .nodes import newest_opset
 
 #: the oldest opset whose operators are read as they stand
@@ -44,13 +45,14 @@ def read(source: Any) -> ModelProto:
     else:
         raise InputError(
             f"cannot load a model from {type(source).__module__}.{type(source).__qualname__}: "
-            "give a path, bytes, a file object or an onnx.ModelProto"
+            "give a path, bytes, a file object or an onnx.ModelProto (functions and ox.BlackBox are for methods that only "
+            "call the model, such as 'kernel_shap')"
         )
     _check(proto, name)
     _load_external(proto, folder, name)
     if proto.functions:
         proto = _inline(proto, name)
-    return proto
+    return expanded(proto)
 
 
 def _read_all(source: IO[bytes]) -> bytes:

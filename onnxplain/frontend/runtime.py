@@ -39,6 +39,12 @@ def verifiable(proto: ModelProto, built: Built) -> bytes | None:
         return None
 
 
+def whole(proto: ModelProto) -> bytes:
+    """All of a file, for methods that only call it. `proto` is changed in place; `ValueError` where it is too large."""
+    _name_pieces(proto)
+    return proto.SerializeToString()
+
+
 def parse(source: bytes) -> ModelProto:
     return onnx.load_model_from_string(source)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onnx import ModelProto, TypeProto, ValueInfoProto, helper, shape_inference
+from onnx import ModelProto, NodeProto, TypeProto, ValueInfoProto, helper, shape_inference
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,11 @@ class ValueType:
     elem_type: int
     shape: tuple[int | str | None, ...] | None
     tensor: bool = True
+
+    @property
+    def sizes(self) -> tuple[int | None, ...] | None:
+        """The shape with None for every size that is no number."""
+        return None if self.shape is None else tuple(d if isinstance(d, int) else None for d in self.shape)
 
 
 def value_type(info: ValueInfoProto) -> ValueType:
@@ -30,14 +36,14 @@ def value_type(info: ValueInfoProto) -> ValueType:
     return ValueType(t.tensor_type.elem_type, tuple(None if isinstance(d, int) and d < 1 else d for d in dims))
 
 
-def infer_types(proto: ModelProto) -> dict[str, ValueType]:
-    """What ONNX's inference knows of each value; values it cannot type are missing."""
+def infer_types(proto: ModelProto, nodes: Sequence[NodeProto] | None = None) -> dict[str, ValueType]:
+    """What ONNX's inference knows of each value; values it cannot type are missing. `nodes`: in place of the graph's."""
     known: dict[str, ValueType] = {}
     graph = proto.graph
     skeleton = ModelProto(ir_version=proto.ir_version)
     skeleton.opset_import.extend(proto.opset_import)
     skeleton.graph.name = graph.name or "graph"
-    skeleton.graph.node.extend(graph.node)
+    skeleton.graph.node.extend(graph.node if nodes is None else nodes)
     skeleton.graph.output.extend(graph.output)
     named = {t.name for t in graph.initializer}
     skeleton.graph.input.extend(i for i in graph.input if i.name not in named)

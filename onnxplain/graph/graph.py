@@ -34,7 +34,7 @@ class Graph:
     """Nodes in topological order, with named inputs and outputs; a value may be read any number of times.
 
     `constants`: graph outputs that do not depend on any input. `floating`: the values that hold floating numbers.
-    `ranks`: the number of axes of those values where it is known.
+    `shapes`: of those values of which something is known; a size that is free or unknown is None.
     """
 
     nodes: tuple[Node, ...]
@@ -42,7 +42,12 @@ class Graph:
     outputs: tuple[str, ...]
     floating: frozenset[str]
     constants: Mapping[str, Tensor] = field(default_factory=dict)
-    ranks: Mapping[str, int] = field(default_factory=dict)
+    shapes: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        """The number of axes of the values of known rank."""
+        return {v: len(shape) for v, shape in self.shapes.items()}
 
     @cached_property
     def producer(self) -> dict[str, Node]:
@@ -62,6 +67,11 @@ class Graph:
     def values(self) -> tuple[str, ...]:
         """Every value's name: inputs first, then in the order they are computed."""
         return tuple(dict.fromkeys([*self.inputs, *(v for n in self.nodes for v in n.outputs)]))
+
+    @cached_property
+    def slots(self) -> dict[str, int]:
+        """A number for every value and constant: where all plans of this graph keep it."""
+        return {v: i for i, v in enumerate(dict.fromkeys([*self.values, *self.constants]))}
 
     def ancestors(self, values: Iterable[str], stop: Iterable[str] = ()) -> tuple[Node, ...]:
         """The nodes needed to compute `values` when the values `stop` are given."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from .graph import Graph, Node
 
 #: operators a walk may start below of, as innsight does
-LAST = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax")
+LAST = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "ArgMax"})
 #: operators looked through on the way up from the output
 THROUGH = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout", "Cast")
 
@@ -22,10 +23,10 @@ class Explained:
     node: str | None = None
 
 
-def explained_value(graph: Graph, output: str, ignore: bool) -> tuple[Graph, Explained]:
-    """(graph, where the walk for `output` starts). Where an activation is left out, the operators between it and the
-    output are repeated without it, so that other readers of the same values see no change."""
-    found = _last(graph, output) if ignore else None
+def explained_value(graph: Graph, output: str, last: Collection[str]) -> tuple[Graph, Explained]:
+    """(graph, where the walk for `output` starts). Where an activation out of `last` is left out, the operators between
+    it and the output are repeated without it, so that other readers of the same values see no change."""
+    found = _last(graph, output, last) if last else None
     if found is None:
         return graph, Explained(output, output)
     activation, path = found
@@ -43,12 +44,12 @@ def explained_value(graph: Graph, output: str, ignore: bool) -> tuple[Graph, Exp
     return graph, Explained(output, name[output], activation.op, activation.name)
 
 
-def _last(graph: Graph, output: str) -> tuple[Node, list[Node]] | None:
+def _last(graph: Graph, output: str, last: Collection[str]) -> tuple[Node, list[Node]] | None:
     """The activation an output ends in and the nodes between it and the output, in forward order."""
     path: list[Node] = []
     value = output
     while (node := graph.producer.get(value)) is not None:
-        if node.op in LAST and node.inputs and node.inputs[0] in graph.floating:
+        if node.op in last and node.inputs and node.inputs[0] in graph.floating:
             # an ArgMax's unit axes differ from its input's: nothing that reshapes may follow it
             if node.op == "ArgMax" and any(n.op not in ("Identity", "Cast") for n in path):
                 return None

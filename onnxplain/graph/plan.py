@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from ..errors import InputError, RuleError
+from ..errors import InputError, RuleError, first_line
 from ..layers.base import Layer
 from ..layers.shapes import stand_in
 from ..rules.base import Relevances, Rule, Site
 from .graph import Graph, Node
 from .pairing import Pairing
+from .rectified import rectified
 
 #: (node, relevance at its outputs, relevance at its inputs, site): sees every node of a walk
 Observer = Callable[[Node, Relevances, Relevances, Site], None]
@@ -41,15 +45,11 @@ class Forward:
         wanted = [v for v in wanted if v not in graph.constants]
         self.nodes = graph.ancestors(wanted, stop=feeds)
         self.feeds = tuple(feeds)
-        self.index = {v: i for i, v in enumerate(self.feeds)}
-        for n in self.nodes:
-            for v in n.outputs:
-                if v not in self.index:
-                    self.index[v] = len(self.index)
         self.wanted = tuple(wanted)
         self.constants = dict(graph.constants)
-        for v in self.constants:
-            self.index.setdefault(v, len(self.index))
+        made = (v for n in self.nodes for v in n.outputs)
+        self.index = {v: graph.slots[v] for v in dict.fromkeys([*self.feeds, *made, *self.constants])}
+        self.size = len(graph.slots)
         kept = set(self.index) if keep is None else set(keep) | set(wanted)
         last: dict[str, int] = {}
         for k, n in enumerate(self.nodes):
@@ -60,40 +60,85 @@ class Forward:
             if v not in kept:
                 frees[k].append(self.index[v])
         self.steps = [
-            (n.layer.forward, tuple(self.index[v] for v in n.inputs), tuple(self.index[v] for v in n.outputs), tuple(f))
+            (n, n.layer.forward, getter(n.inputs, self.index), [self.index[v] for v in n.outputs], f)
             for n, f in zip(self.nodes, frees, strict=True)
         ]
 
     def run(self, feeds: Mapping[str, Tensor]) -> Trace:
-        slots: list[Tensor | None] = [None] * len(self.index)
+        slots: list[Tensor | None] = [None] * self.size
+        shapes: dict[tuple[torch.Size, torch.dtype], Tensor] = {}
         for v in self.feeds:
             slots[self.index[v]] = feeds[v]
         for v, c in self.constants.items():
             slots[self.index[v]] = c
-        k = 0
         try:
-            for k, (forward, ins, outs, frees) in enumerate(self.steps):  # noqa: B007 — an error names node k
-                made = forward(*[slots[i] for i in ins])
-                if isinstance(made, tuple):
-                    for o, y in zip(outs, made, strict=False):
-                        slots[o] = y
-                else:
-                    slots[outs[0]], made = made, (made,)
+            for node, forward, inputs_in, outs, frees in self.steps:  # noqa: B007 — an error names the node
+                made = forward(*inputs_in(slots))
+                if not isinstance(made, tuple):
+                    made = (made,)
                 if len(made) < len(outs):
                     raise ValueError(f"it makes {len(made)} values, not {len(outs)}")
+                for o, y in zip(outs, made):  # noqa: B905 — further outputs that nobody reads may follow
+                    slots[o] = y
                 for i in frees:
                     if (x := slots[i]) is not None:
-                        slots[i] = stand_in(x)
+                        key = x.shape, x.dtype
+                        if (rest := shapes.get(key)) is None:
+                            rest = shapes[key] = stand_in(x)
+                        slots[i] = rest
         except (RuntimeError, LookupError, ArithmeticError, ValueError, TypeError) as error:
-            n = self.nodes[k]
-            shapes = ", ".join(
-                f"{v!r} {tuple(x.shape)}" for v in n.inputs if (x := slots[self.index[v]]) is not None
+            given = ", ".join(
+                f"{v!r} {tuple(x.shape)}" for v in node.inputs if (x := slots[self.index[v]]) is not None
             )
             raise InputError(
-                f"node {n.name!r} ({n.op}) cannot take values {shapes}: {str(error).splitlines()[0]}; "
+                f"node {node.name!r} ({node.op}) cannot take values {given}: {first_line(error)}; "
                 "do all inputs have the shapes the model was made for?"
             ) from error
         return Trace(slots, self.index)
+
+
+def getter(values: Sequence[str], index: Mapping[str, int]) -> Callable[[list[Any]], Sequence[Any]]:
+    """slots → what these values' slots hold, without a loop in Python."""
+    at = [index[v] for v in values]
+    if len(at) < 2:
+        return itemgetter(slice(at[0], at[0] + 1) if at else slice(0))
+    return itemgetter(*at)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visit:
+    """A node's place in a walk. `reads`, `makes`: the values its site holds, `inputs_in`, `outputs_in` take them out of
+    their slots. Relevance arrives in the slots `arrives` (of which `frees` are then empty) and leaves for `leaves`,
+    (position in the rule's result, slot). `direct`: the rule as a function that needs no site, if it is one."""
+
+    node: Node
+    rule: Rule
+    direct: Callable[..., Relevances] | None
+    settles: bool
+    reads: tuple[str, ...]
+    makes: tuple[str, ...]
+    inputs_in: Callable[[list[Any]], Sequence[Any]]
+    outputs_in: Callable[[list[Any]], Sequence[Any]]
+    arrives: tuple[int, ...]
+    leaves: tuple[tuple[int, int], ...]
+    frees: tuple[int, ...]
+    nonnegative: tuple[bool, ...]
+    active: tuple[bool, ...]
+    rectified: bool
+
+    def site(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site:
+        """The node with its values in a forward pass, beside those of the baseline's if there is one."""
+        layer, reads = self.node.layer, self.reads
+        if self.settles:
+            layer, reads = layer.settle([trace[v] for v in reads]), reads[:1]
+        if trace0 is None:
+            slots = trace.slots  # a walk reads no value that its forward pass did not make
+            ins = self.inputs_in(slots)[:1] if self.settles else self.inputs_in(slots)
+            return Site(layer, ins, self.outputs_in(slots), None, None, self.nonnegative, self.active, self.rectified)
+        pair = pairing or Pairing()
+        xs, xs0 = pair.of(reads, trace, trace0)
+        ys, ys0 = pair.of(self.makes, trace, trace0)
+        return Site(layer, xs, ys, xs0, ys0, self.nonnegative, self.active, self.rectified)
 
 
 class Backward:
@@ -114,33 +159,43 @@ class Backward:
         self.wanted = frozenset(wanted) | set(sources)
         active, nodes = walked(graph, self.seeds, sources)
         self.nodes = tuple(reversed(nodes))
-        self.index = {v: i for i, v in enumerate(dict.fromkeys(v for n in nodes for v in (*n.inputs, *n.outputs)))}
-        for v in (*self.seeds, *sources):
-            self.index.setdefault(v, len(self.index))
-        self.nodes_values = frozenset(v for v in self.index if v in active)
-        self.keep: set[str] = set()
-        self.steps: list[tuple[Node, Rule, tuple[int, ...], tuple[int, ...], tuple[bool, ...], tuple[bool, ...]]] = []
-        for n in self.nodes:
-            rule = rules[n.name]
-            reads = rule.reads(n.layer)
-            if "inputs" in reads:
-                self.keep.update(n.inputs)
-            if "outputs" in reads:
-                self.keep.update(n.outputs)
-            if settles(n):
-                self.keep.update(v for i, v in enumerate(n.inputs) if not n.layer.carries(i))
-            self.steps.append(
-                (
-                    n,
-                    rule,
-                    tuple(self.index[v] for v in n.inputs),
-                    tuple(self.index[v] for v in n.outputs),
-                    tuple(v in graph.nonnegative for v in n.inputs),
-                    tuple(v in active and n.layer.carries(i) for i, v in enumerate(n.inputs)),
-                )
-            )
-        self.keep.update(sources)
-        self.free = [frozenset(o for o, v in zip(s[3], s[0].outputs, strict=True) if v not in self.wanted) for s in self.steps]
+        self.size, self.index = len(graph.slots), graph.slots
+        self.nodes_values = frozenset(v for n in nodes for v in (*n.inputs, *n.outputs) if v in active)
+        self.keep: set[str] = set(sources)
+        stand_for = rectified(self.nodes, rules, self.seeds, active)
+        self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
+
+    def _visit(
+        self, n: Node, rule: Rule, graph: Graph, active: frozenset[str], stand_for: Mapping[str, str]
+    ) -> Visit:
+        """One node's place in the walk; notes what the forward pass must keep for it."""
+        reads = rule.reads(n.layer)
+        rectified = rule.takes_rectified and len(n.outputs) == 1 and n.outputs[0] in stand_for
+        makes = (stand_for[n.outputs[0]],) if rectified else n.outputs
+        if "inputs" in reads:
+            self.keep.update(n.inputs)
+        if "outputs" in reads:
+            self.keep.update(makes)
+        if settles(n):
+            self.keep.update(v for i, v in enumerate(n.inputs) if not n.layer.carries(i))
+        slot, known = graph.slots, graph.nonnegative
+        carries = tuple([v in active and n.layer.carries(i) for i, v in enumerate(n.inputs)])
+        return Visit(
+            node=n,
+            rule=rule,
+            direct=None if settles(n) else rule.direct(n.layer),
+            settles=settles(n),
+            reads=n.inputs,
+            makes=makes,
+            inputs_in=getter(n.inputs, slot),
+            outputs_in=getter(makes, slot),
+            arrives=tuple([slot[v] for v in n.outputs]),
+            leaves=tuple([(i, slot[v]) for i, v in enumerate(n.inputs) if carries[i]]),
+            frees=tuple([slot[v] for v in n.outputs if v not in self.wanted]),
+            nonnegative=tuple([v in known for v in n.inputs]),
+            active=carries,
+            rectified=rectified,
+        )
 
     def run(
         self,
@@ -150,40 +205,37 @@ class Backward:
         pairing: Pairing | None = None,
         observe: Observer | None = None,
     ) -> dict[str, Tensor]:
-        relevance: list[Tensor | None] = [None] * len(self.index)
+        relevance: list[Tensor | None] = [None] * self.size
         for v, r in seeds.items():
             relevance[self.index[v]] = r
-        pair = pairing or Pairing()
-        for (node, rule, ins, outs, nonnegative, active), free in zip(self.steps, self.free, strict=True):
-            given = tuple([relevance[o] for o in outs])
-            if all(r is None for r in given):
+        slots = trace.slots
+        plain = trace0 is None and observe is None
+        for visit in self.visits:
+            arrives = visit.arrives
+            given = (relevance[arrives[0]],) if len(arrives) == 1 else tuple([relevance[o] for o in arrives])
+            if given[0] is None and all(r is None for r in given):
                 continue
-            if settles(node):
-                layer, read = node.layer.settle([trace[v] for v in node.inputs]), node.inputs[:1]
-            else:
-                layer, read = node.layer, node.inputs
-            if trace0 is None:
-                site = Site(
-                    layer, [trace[v] for v in read], [trace[v] for v in node.outputs], None, None, nonnegative, active
-                )
-            else:
-                xs, xs0 = pair.of(read, trace, trace0)
-                ys, ys0 = pair.of(node.outputs, trace, trace0)
-                site = Site(layer, xs, ys, xs0, ys0, nonnegative, active)
             try:
-                pulled = rule(site, given)
+                if plain and visit.direct is not None:
+                    pulled = visit.direct(given, visit.inputs_in(slots), visit.outputs_in(slots))
+                else:
+                    site = visit.site(trace, trace0, pairing)
+                    pulled = visit.rule(site, given)
+                    if observe is not None:
+                        carried = [p if a else None for p, a in zip(pulled, site.active, strict=False)]
+                        observe(visit.node, given, tuple(carried), site)
             except (RuntimeError, LookupError, ValueError, TypeError) as error:
-                raise RuleError(f"node {node.name!r} ({node.op}) under {rule!r}: {str(error).splitlines()[0]}") from error
+                said = first_line(error)
+                raise RuleError(f"node {visit.node.name!r} ({visit.node.op}) under {visit.rule!r}: {said}") from error
             except RuleError as error:
-                raise RuleError(f"node {node.name!r} ({node.op}): {error}") from error
-            if observe is not None:
-                observe(node, given, tuple(p if a else None for p, a in zip(pulled, active, strict=False)), site)
-            for o in free:
+                raise RuleError(f"node {visit.node.name!r} ({visit.node.op}): {error}") from error
+            for o in visit.frees:
                 relevance[o] = None
-            for i, p, a in zip(ins, pulled, active, strict=False):
-                if a and p is not None:
-                    before = relevance[i]
-                    relevance[i] = p if before is None else before + p
+            n = len(pulled)
+            for i, slot in visit.leaves:
+                if i < n and (p := pulled[i]) is not None:
+                    before = relevance[slot]
+                    relevance[slot] = p if before is None else before + p
         return {v: r for v in self.wanted if (r := relevance[self.index[v]]) is not None}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
@@ -18,12 +19,25 @@ from .pairing import Values
 SHAPE_READERS = frozenset({"Shape", "Size", "ConstantOfShape"})
 
 
+class Back(Protocol):
+    """What is made of a sum of walks at a source that is not an input: `at_source`, reported as that value's own, and
+    `run`, as the input's that it stands for (None: nothing is). `values`: what it reads."""
+
+    def at_source(self, trace: Values, relevance: Tensor) -> Tensor: ...
+    def run(self, trace: Values, relevance: Tensor) -> Tensor | None: ...
+    def values(self) -> set[str]: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
-    """A floating value where the walk ends. `inputs`: the model inputs it stands for (itself, if it is one)."""
+    """A floating value where the walk ends. `inputs`: the model inputs it stands for (itself, if it is one).
+
+    `back`: what carries relevance on to such an input; None: along the indices of an embedding.
+    """
 
     value: str
     inputs: tuple[str, ...]
+    back: Back | None = None
 
 
 def find_sources(graph: Graph) -> list[Source]:

@@ -90,6 +90,11 @@ class Layer(torch.nn.Module):
             entries.append((since, cls))
             entries.sort(key=lambda e: -e[0])
 
+    def __getattr__(self, name: str) -> Any:
+        # constants are read at every call; torch looks for parameters first, which takes as long as a small product
+        constants = self.__dict__.get("_buffers", {})
+        return constants[name] if name in constants else super().__getattr__(name)
+
     @classmethod
     def build(cls, node: OnnxNode) -> Layer | None:
         """A layer for this node, or None where the class does not cover it (dynamic weights, say)."""

@@ -6,7 +6,7 @@ axis; `x0`, `y0` are the values at the baseline.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -15,8 +15,8 @@ from torch import Tensor
 from .base import Bound, Cotangents, Layer, Pulled
 from .shapes import sum_to
 
-#: J itself; its positive part; its negative part; its square, elementwise; ones wherever J has an entry
-Part = Literal["all", "positive", "negative", "square", "ones"]
+#: J itself; its positive part; its negative part; its square, its size, elementwise; ones wherever J has an entry
+Part = Literal["all", "positive", "negative", "square", "absolute", "ones"]
 
 
 class Affine(Layer):
@@ -24,6 +24,7 @@ class Affine(Layer):
 
     A subclass gives `forward`, `linear(x, part)` = J x, `transpose(r, like, part)` = Jᵀ r with `like` a value of
     x's shape (its numbers are not read), `bias(like)` = b broadcastable against y, or None; and its `family`.
+    It may give `reweighted` and `halves`.
     """
 
     kind = "Affine"
@@ -37,6 +38,16 @@ class Affine(Layer):
         raise NotImplementedError
 
     def bias(self, like: Tensor) -> Tensor | None:
+        return None
+
+    def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Affine | None:
+        """The same layer over weights change(w) and this bias (it broadcasts against y), so that one kernel computes
+        it all; None where there is no kernel that does. A hook: by default None."""
+        return None
+
+    def halves(self, bias: Tensor) -> tuple[Affine, int] | None:
+        """[J⁺ J⁻] with this bias as one layer, which reads two values side by side along an axis, and that axis,
+        counted from the end. A hook, as `reweighted`."""
         return None
 
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
@@ -53,6 +64,8 @@ def part_of(w: Tensor, part: Part) -> Tensor:
         return w.clamp(min=0)
     if part == "negative":
         return w.clamp(max=0)
+    if part == "absolute":
+        return w.abs()
     return w * w if part == "square" else torch.ones_like(w)
 
 
@@ -60,13 +73,18 @@ class Elementwise(Layer):
     """y_i = f(x_i): one dynamic input, further parameters constant (they may broadcast x).
 
     A subclass gives `forward` and `derivative(x, y)` = f′(x); and `slope(x, x0, y, y0)` = (f(x) − f(x0)) / (x − x0)
-    where a better quotient than `secant` is known.
+    where a better quotient than `secant` is known. It may give `pull`.
     """
 
     kind = "Elementwise"
+    rectifies: ClassVar[bool] = False  # True where f(x) = max(x, 0)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
         raise NotImplementedError
+
+    def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """g ⊙ f′(x). A hook, for where there is a kernel that does it in one."""
+        return g * self.derivative(x, y)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.secant(x, x0, y, y0)
@@ -81,7 +99,7 @@ class Elementwise(Layer):
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
         (g,) = cotangents
         assert g is not None
-        return (sum_to(g * self.derivative(inputs[0], outputs[0]), inputs[0].shape),)
+        return (sum_to(self.pull(g, inputs[0], outputs[0]), inputs[0].shape),)
 
 
 class Additive(Bound):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 def sum_to(g: Tensor, shape: Sequence[int]) -> Tensor:
     """(T, *big) → (T, *shape): the transpose of broadcasting a value of `shape` to `big`."""
-    if tuple(g.shape[1:]) == tuple(shape):
+    if g.shape[1:] == shape or tuple(g.shape[1:]) == tuple(shape):
         return g
     extra = g.dim() - 1 - len(shape)
     axes = list(range(1, 1 + extra))
@@ -53,6 +53,11 @@ def zeros_for(g: Tensor, x: Tensor) -> Tensor:
 def stand_in(x: Tensor) -> Tensor:
     """A value with x's shape, dtype and device, and one element of memory: what remains of a freed value."""
     return x.new_zeros(()).expand(x.shape)
+
+
+def all_finite(x: Tensor) -> bool:
+    """No NaN and no infinity in x: a sum tells in a tenth of the time, unless it is itself too large."""
+    return bool(x.sum().isfinite()) or bool(x.isfinite().all())
 
 
 def float_types() -> frozenset[torch.dtype]:

@@ -6,7 +6,7 @@ The driver (run.py) forms the forward passes, seeds and chunks; a method never s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,16 +14,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..conventions import Preset, SeedOf, preset_of
 from ..errors import RuleError
+from ..graph.sources import Source, find_sources
 from ..rules.composites import Composite
 
 if TYPE_CHECKING:
+    from ..graph.graph import Graph
+    from ..specs import Spec
     from .context import Context
+    from .problem import Problem
 
 #: how a seed at the target unit is made: 1, the unit's value, a number, or an array (samples, targets)
-Seed = Literal["one", "output"] | float | np.ndarray
+Seed = Literal["one", "output"] | float | np.ndarray | SeedOf
 #: what an internal value's relevance is multiplied by to be an attribution
 LayerFactor = Literal["none", "value", "difference", "refuse"]
+#: what is made of a method's walks: their weighted mean, that of their squares, or the variance
+Statistic = Literal["mean", "square", "variance"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,20 +92,50 @@ class Method:
     goal: ClassVar[str | None] = None
     layer_factor: ClassVar[LayerFactor] = "none"
     needs_data: ClassVar[bool] = True
+    statistic: ClassVar[Statistic] = "mean"
 
     ignore_last_activation: bool = True
     convention: str | None = None
 
     def __post_init__(self) -> None:
-        if self.convention is not None:
-            raise RuleError(f"convention={self.convention!r} is not known to {type(self).__name__}: no presets yet, leave it None")
+        for name, value in self.preset.settings(self).items():
+            object.__setattr__(self, name, value)
         self.validate()
+
+    @property
+    def preset(self) -> Preset:
+        """What `convention` changes."""
+        return preset_of(self)
+
+    def walk_rules(self) -> Composite:
+        """The rules of a walk: the convention's, or the method's own."""
+        return self.rules() if self.preset.rules is None else self.preset.rules(self)
 
     def validate(self) -> None:
         """Raises `RuleError` for parameters out of range."""
 
     def rules(self) -> Composite:
         raise NotImplementedError(type(self).__name__)
+
+    def values(self) -> tuple[str, ...]:
+        """Internal values that it names: they must exist in the graph it gets."""
+        return ()
+
+    def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
+        """The graph as this method sees it; the values `keep` must stay. Raises `RuleError` where it cannot be used."""
+        return graph
+
+    def sources(self, graph: Graph, seeds: Sequence[str], inputs: Mapping[str, Spec]) -> list[Source]:
+        """Where attributions are read: by default the floating inputs, or what integer inputs are embedded to."""
+        return find_sources(graph)
+
+    def notes(self, problem: Problem) -> tuple[str, ...]:
+        """What the user is told about choices that were made."""
+        return ()
+
+    def last(self) -> frozenset[str]:
+        """The operators that an output is explained before, if it ends in one."""
+        return self.preset.last if self.ignore_last_activation else frozenset()
 
     def seeding(self) -> Seed:
         return "one"

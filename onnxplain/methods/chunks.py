@@ -14,7 +14,7 @@ from ..graph.plan import Backward, Trace
 
 #: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches,
 #: large enough that each call has work to do
-AUTO_BYTES = 64 * 2**20
+AUTO_BYTES = 32 * 2**20
 #: temporaries of a rule, in units of the values it reads and makes
 TEMPORARIES = 3
 

@@ -14,6 +14,7 @@ from ..data import by_input, n_samples, prepare
 from ..errors import InputError
 from ..graph.graph import Graph
 from ..specs import Spec
+from .baselines import BaselineSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,11 @@ class Context:
 
     def baseline(self, spec: Any) -> dict[str, Tensor]:
         """Feeds of the baseline, 1 row (shared) or n rows: from a number, a row, rows per sample, a dict of these by
-        input (inputs left out: zeros), or a callable that gets the data and returns any of these."""
-        if callable(spec) and not isinstance(spec, Tensor):
+        input (inputs left out: zeros), or a callable that gets the data and returns any of these; in a dict, a
+        callable gets that input's data."""
+        if isinstance(spec, BaselineSet):
+            raise InputError(f"baseline={spec!r}: IntegratedGradients takes a set of them; for DeepLIFT that is DeepShap(data_ref=…)")
+        if _makes(spec):
             spec = spec(self.data)
         if isinstance(spec, (int, float, np.number)) and not isinstance(spec, bool):
             given: dict[str, Any] = dict.fromkeys(self.specs, spec)
@@ -41,7 +45,8 @@ class Context:
             unknown = [k for k in spec if k not in self.specs]
             if unknown:
                 raise InputError(f"the baseline names inputs {unknown}; the model has {list(self.specs)}")
-            given = {n: spec.get(n, 0) for n in self.specs}
+            own = by_input(self.specs, self.data) if any(_makes(b) for b in spec.values()) else {}
+            given = {n: b(own[n]) if _makes(b := spec.get(n, 0)) else b for n in self.specs}
         else:
             given = by_input(self.specs, spec, "baseline")
         rows = {n: self._rows(self.specs[n], b) for n, b in given.items()}
@@ -99,6 +104,10 @@ class Context:
     def take(self, feeds: Mapping[str, Tensor], rows: Any) -> dict[str, Tensor]:
         """Some rows of feeds; inputs without a sample axis as they are."""
         return {n: x if self.specs[n].batch_axis is None else x[rows] for n, x in feeds.items()}
+
+
+def _makes(baseline: Any) -> bool:
+    return callable(baseline) and not isinstance(baseline, Tensor)
 
 
 def rows_of(values: Mapping[str, Tensor], samples: np.ndarray) -> dict[str, Tensor]:

@@ -10,12 +10,15 @@ import numpy as np
 from torch import Tensor
 
 from ..errors import RuleError
+from ..graph.blocks import pair_activations
+from ..graph.graph import Graph
 from ..rules.composites import Composite, everywhere
 from ..rules.deeplift import Rescale
+from ..rules.reveal_cancel import RevealCancel
 from .base import Chunk, Method, Step
 from .context import Context, rows_of
 
-RULES = ("rescale",)
+RULES = ("rescale", "reveal_cancel")
 
 
 def check_rule(method: Method, rule: str) -> None:
@@ -23,11 +26,22 @@ def check_rule(method: Method, rule: str) -> None:
         raise RuleError(f"{type(method).__name__} has no rule {rule!r}: it has {list(RULES)}")
 
 
+def deep_lift_rules(rule: str, winner_takes_all: bool) -> Composite:
+    rescale = Rescale(winner_takes_all=winner_takes_all)
+    return everywhere(rescale if rule == "rescale" else RevealCancel(rescale))
+
+
+def deep_lift_graph(rule: str, graph: Graph, keep: frozenset[str]) -> Graph:
+    """Reveal-cancel looks at an activation and the layer before it as one node."""
+    return pair_activations(graph, keep) if rule == "reveal_cancel" else graph
+
+
 @dataclass(frozen=True, repr=False, eq=False)
 class DeepLift(Method):
     """Contributions m ⊙ (x − x̄) with Σ = f(x) − f(x̄) on every supported graph (Shrikumar et al. 2017, eq. 1; the
-    rules of each kind are in rules/deeplift.py). `winner_takes_all`: a maximum gives its difference to one element, or
-    shares it in proportion to all elements' differences."""
+    rules of each kind are in rules/deeplift.py). `rule`: "rescale", or "reveal_cancel" (section 3.5.2), which lets
+    positive and negative contributions to an activation pass apart. `winner_takes_all`: a maximum gives its difference
+    to one element, or shares it in proportion to all elements' differences."""
 
     name = "deeplift"
     promise = "exact"
@@ -42,7 +56,10 @@ class DeepLift(Method):
         check_rule(self, self.rule)
 
     def rules(self) -> Composite:
-        return everywhere(Rescale(winner_takes_all=self.winner_takes_all))
+        return deep_lift_rules(self.rule, self.winner_takes_all)
+
+    def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
+        return graph if self.preset.rules else deep_lift_graph(self.rule, graph, keep)
 
     def prepare(self, context: Context) -> dict[str, Tensor]:
         return context.sources_of(context.baseline(self.baseline))

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..rules.composites import Composite, everywhere
-from ..rules.deeplift import Rescale
+from ..graph.graph import Graph
+from ..rules.composites import Composite
 from .base import Chunk, Method, Step, as_weights, positive
 from .context import Context
-from .deep_lift import check_rule
+from .deep_lift import check_rule, deep_lift_graph, deep_lift_rules
 
 CHOICE = 3  # purpose number of the choice among references
 
@@ -41,7 +41,10 @@ class DeepShap(Method):
         positive(self, limit_ref=self.limit_ref)
 
     def rules(self) -> Composite:
-        return everywhere(Rescale(winner_takes_all=self.winner_takes_all))
+        return deep_lift_rules(self.rule, self.winner_takes_all)
+
+    def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
+        return graph if self.preset.rules else deep_lift_graph(self.rule, graph, keep)
 
     def prepare(self, context: Context) -> dict[str, Tensor]:
         refs = context.references(self.data_ref)

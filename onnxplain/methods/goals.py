@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import RuleError
+from ..errors import InputError, RuleError
 from ..graph.pairing import Pairing
 from ..graph.plan import Trace
 from ..targets import PerSample, Selection, resolve
@@ -31,7 +31,8 @@ from .seeds import (
 
 @dataclass(frozen=True, eq=False)
 class Goals:
-    """`labels`: unit labels by output. `n`: samples in the whole data. `fixed`: rows the model insists on, if it does."""
+    """`labels`: unit labels by output. `n`: samples in the whole data. `fixed`: rows the model insists on, if it does.
+    `passed`: forward passes at baselines of one row."""
 
     problem: Problem
     method: Method
@@ -39,6 +40,7 @@ class Goals:
     labels: Mapping[str, Any]
     n: int
     fixed: int | None
+    passed: dict[tuple[int, ...], tuple[tuple[Tensor, ...], Trace]] = field(default_factory=dict)
 
     def select(self, asked: Asked, trace: Trace, rows: np.ndarray) -> Selection:
         """The target resolved on these samples."""
@@ -47,6 +49,11 @@ class Goals:
             target = target.of(rows, self.n)
         y = trace[self._predicted_value(asked, trace)]
         y = y[None] if at.axis is None else y.movedim(at.axis, 0)
+        if y.shape[0] != len(rows):
+            raise InputError(
+                f"output {at.output!r} has {y.shape[0]} rows for {len(rows)} samples (axis {at.axis}): if the samples lie on "
+                f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}})"
+            )
         return resolve(target, at.output, y.double().cpu().numpy(), self.labels.get(at.output))
 
     def _predicted_value(self, asked: Asked, trace: Trace) -> str:
@@ -87,10 +94,15 @@ class Goals:
             # a callable's seed is its gradient times the outputs, which sums to nothing in particular
             return torch.full_like(value, torch.nan) if selection.scalar is not None else value
         if self.method.goal == "value":
-            factor = seeding_factor(self.method.seeding(), value, samples, slice(None))
+            factor = seeding_factor(self.method.seeding(), value, samples, slice(None), self._made_by(asked))
             rows = factor[..., 0].T if isinstance(factor, Tensor) else torch.full_like(value, factor)
             return rows * sum(c for _, c in selection.terms)
         return torch.full_like(value, torch.nan)
+
+    def _made_by(self, asked: Asked) -> str:
+        """The operator that computes the explained value."""
+        maker = self.problem.graph.producer.get(asked.at[0].value)
+        return maker.op if maker else ""
 
     def _reference(
         self,
@@ -109,10 +121,21 @@ class Goals:
         if refs is None:
             return torch.nan
         shared = next(iter(refs.values())).shape[0] == 1 and not self.problem.needs_integers and self.fixed is None
-        count = 1 if shared else n
-        x0 = {v: b.expand(count, *b.shape[1:]) for v, b in refs.items()}
-        trace0 = self.problem.path.run(self.problem.source_feed(x0, self.problem.first_row(integers) if shared else integers))
-        return self.value(asked, selection, trace0, n)
+        if shared:
+            return self.value(asked, selection, self.at_baseline(refs, integers), n)
+        x0 = {v: b.expand(n, *b.shape[1:]) for v, b in refs.items()}
+        return self.value(asked, selection, self.problem.path.run(self.problem.source_feed(x0, integers)), n)
+
+    def at_baseline(self, x0: Mapping[str, Tensor], integers: Mapping[str, Tensor]) -> Trace:
+        """The forward pass at a baseline; one row, which all samples share, is passed once."""
+        p, rows = self.problem, next(iter(x0.values())).shape[0]
+        key = tuple(id(b) for b in x0.values())
+        if key in self.passed:
+            return self.passed[key][1]
+        trace = p.path.run(p.source_feed(x0, p.repeat(p.first_row(integers), rows)))
+        if rows == 1:
+            self.passed[key] = tuple(x0.values()), trace  # who holds the tensors holds their ids
+        return trace
 
     def shared_references(self, chosen: Mapping[str, Selection], integers: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """For a reference set that all samples share: the explained values at each reference, (references, units)."""
@@ -169,7 +192,7 @@ class Goals:
         seed = one_hot(selection, y_rows, local, targets)
         if starts_with_output(seeding) and len(selection.terms) > 1:
             return {at.value: at.native(seed * y_rows, native)}  # a contrast starts with each unit's own value
-        factor = seeding_factor(seeding, picked(selection, y_rows, local), samples[local], targets)
+        factor = seeding_factor(seeding, picked(selection, y_rows, local), samples[local], targets, self._made_by(asked))
         return {at.value: at.native(seed if isinstance(factor, float) and factor == 1 else seed * factor, native)}
 
 

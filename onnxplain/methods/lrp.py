@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..conventions import SeedOf
 from ..errors import RuleError
+from ..graph.graph import Graph
 from ..rules.composites import Composite, composite_from
 from .base import Chunk, Method, Seed, Step
+from .conditions import conditioned, mask_from
 from .context import Context
 
 
@@ -21,7 +24,9 @@ class LRP(Method):
     `composite`: a name ("epsilon_plus"), a composite, one rule for all linear layers, or a dict {kind, operator,
     family or name pattern: rule}; by default EpsilonPlus. `winner_takes_all`: max-pooling gives all to the winner, or
     shares by value. `seed`: what starts at the target unit: "output" (its value), a number, or an array
-    (samples, targets).
+    (samples, targets). `conditions`: {internal value: channels}, as channel or unit numbers (axis 1) or a boolean mask
+    along that axis or in the shape of one sample: relevance passes these values there only, and what it then is at the
+    inputs is those channels' part (Achtibat et al. 2023, section 3).
     """
 
     name = "lrp"
@@ -31,12 +36,15 @@ class LRP(Method):
     composite: Any = None
     winner_takes_all: bool = True
     seed: Any = "output"
+    conditions: Mapping[str, Any] | None = None
 
     def validate(self) -> None:
-        self._composite()
+        self.walk_rules()
+        for value, condition in self._conditions().items():
+            mask_from(value, condition)
         if isinstance(self.seed, str) and self.seed not in ("output", "one"):
             raise RuleError(f"LRP has no seed {self.seed!r}: give 'output', 'one', a number, or an array (samples, targets)")
-        if not isinstance(self.seed, str):
+        if not isinstance(self.seed, (str, SeedOf)):
             try:
                 finite = bool(np.isfinite(np.asarray(self.seed, dtype=float)).all())
             except (TypeError, ValueError) as error:
@@ -51,11 +59,22 @@ class LRP(Method):
     def rules(self) -> Composite:
         return self._composite()
 
+    def _conditions(self) -> Mapping[str, Any]:
+        if self.conditions is not None and not isinstance(self.conditions, Mapping):
+            raise RuleError(f"LRP's conditions are a dict {{internal value: channels}}, got {self.conditions!r}")
+        return self.conditions or {}
+
+    def values(self) -> tuple[str, ...]:
+        return tuple(self._conditions())
+
+    def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
+        return conditioned(graph, self._conditions(), keep) if self.conditions else graph
+
     def seeding(self) -> Seed:
         return self.seed
 
     def prepare(self, context: Context) -> None:
-        shape = () if isinstance(self.seed, str) else np.shape(self.seed)
+        shape = () if isinstance(self.seed, (str, SeedOf)) else np.shape(self.seed)
         if len(shape) > 2 or (shape and shape[0] not in (1, context.n)):
             raise RuleError(f"LRP's seed has shape {shape}: give (samples, targets), {context.n} samples here")
 

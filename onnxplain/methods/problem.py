@@ -12,12 +12,13 @@ from ..errors import InputError, RuleError, TargetError
 from ..graph.graph import Graph, Node
 from ..graph.last_activation import Explained, explained_value
 from ..graph.plan import Backward, Forward, Trace, walked
-from ..graph.sources import IndexWalk, Source, find_sources
+from ..graph.sources import Back, IndexWalk, Source
 from ..rules.base import Rule
 from ..specs import Spec
 from ..targets import per_output
 from .base import Method
 from .context import Context
+from .layer_names import matching
 from .seeds import Asked, At
 
 
@@ -38,7 +39,7 @@ class Problem:
     clean: Forward
     path: Forward
     boundary: Forward | None
-    index_walks: Mapping[tuple[str, str], IndexWalk]
+    index_walks: Mapping[tuple[str, str], Back | IndexWalk]
     needs_integers: bool
     per_row: frozenset[str]
 
@@ -65,11 +66,12 @@ class Problem:
     def first_row(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {n: x if self.inputs[n].batch_axis is None else x[:1] for n, x in feeds.items()}
 
-    def to_input(self, source: str, name: str, r: Tensor, trace: Trace) -> Tensor:
-        """Relevance at a boundary value, (T, rows, …), brought back to the integer input it stands for."""
+    def to_input(self, source: str, name: str, r: Tensor, trace: Trace) -> Tensor | None:
+        """Relevance at a boundary value, (T, rows, …), brought back to the input it stands for, if that is meant."""
         axis = self.inputs[name].batch_axis
         native_r = r[:, 0] if axis is None else r if axis == 0 else r.movedim(1, 1 + axis)
-        return self.rows_first(self.index_walks[source, name].run(trace, native_r), axis)
+        back = self.index_walks[source, name].run(trace, native_r)
+        return None if back is None else self.rows_first(back, axis)
 
     def source_feed(self, x: Mapping[str, Tensor], integers: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Feeds of the path plan: sources, samples first, and the integer inputs."""
@@ -122,22 +124,26 @@ def compile_problem(
     asked: list[Asked] = []
     for output, wanted in targets.items():
         plain = callable(wanted)  # a callable reads the outputs themselves
-        graph, at = explained_value(graph, output, method.ignore_last_activation and not plain)
+        graph, at = explained_value(graph, output, method.last() if not plain else ())
         if at.value not in graph.floating:
             raise _not_floating(output, outputs[output], graph)
         explained[output] = at
         asked.append(Asked(output, (At(output, at.value, outputs[output].batch_axis),), wanted))
     if len(asked) > 1 and callable(target):
         asked = [Asked("target", tuple(a.at[0] for a in asked), target)]
-    sources = find_sources(graph)
+    seeds = [v for a in asked for v in a.values]
+    sources = method.sources(graph, seeds, inputs)
     if not sources:
         raise InputError(f"no input of the model leads to floating values: there is nothing to explain in {list(inputs)}")
     names = tuple(s.value for s in sources)
-    active = graph.active(names)
-    seeds = [v for a in asked for v in a.values]
+    arranged = method.arrange(graph, frozenset({*seeds, *names}))
+    active = arranged.active(names)
+    layers = matching(layers, graph.values, _between(arranged, seeds, names, active))
     for v in layers:
         if v not in graph.values:
             raise InputError(f"there is no internal value {v!r}: see model.graph.values (names of values, not of nodes)")
+        if v not in arranged.values:
+            raise RuleError(f"{method!r} passes relevance around value {v!r}: ask for the activation it goes into")
         if v not in active:
             raise InputError(f"no relevance reaches value {v!r}: it does not depend on the explained inputs, or holds integers")
     if layers and method.layer_factor == "refuse":
@@ -145,15 +151,16 @@ def compile_problem(
             f"{method!r} is defined at inputs only: to explain at {layers[0]!r}, cut the model there with "
             f"ox.load(..., inputs=[{layers[0]!r}]), or use DeepLift, LRP or Gradient"
         )
+    graph = arranged
     nodes: dict[str, Node] = {}
     for a in asked:
         nodes.update({n.name: n for n in walked(graph, a.values, names)[1]})
     ordered = [n for n in graph.nodes if n.name in nodes]
-    rules = method.rules().assign(graph, ordered, active)
+    rules = method.walk_rules().assign(graph, ordered, active)
     walks = {a.name: Backward(graph, a.values, names, rules, layers) for a in asked}
     keep = set().union(*(w.keep for w in walks.values())) if walks else set()
     index_walks = {
-        (s.value, i): IndexWalk(graph, s.value, i) for s in sources if s.value not in graph.inputs for i in s.inputs
+        (s.value, i): s.back or IndexWalk(graph, s.value, i) for s in sources if s.value not in graph.inputs for i in s.inputs
     }
     read_by_index = set().union(*(w.values() for w in index_walks.values())) if index_walks else set()
     wanted = [*dict.fromkeys([*seeds, *outputs_of(graph, outputs), *names, *layers])]
@@ -180,6 +187,12 @@ def compile_problem(
     )
 
 
+def _between(graph: Graph, seeds: Sequence[str], sources: Sequence[str], active: frozenset[str]) -> list[str]:
+    """The internal values that a walk passes, in the order they are computed."""
+    read = {v for n in walked(graph, seeds, sources)[1] for i, v in enumerate(n.inputs) if n.layer.carries(i)}
+    return [v for v in graph.values if (v in read or v in seeds) and v in active and v not in graph.inputs]
+
+
 def outputs_of(graph: Graph, outputs: Mapping[str, Spec]) -> list[str]:
     return [o for o in outputs if o not in graph.constants]
 
@@ -193,7 +206,7 @@ def _targets(target: Any, graph: Graph, outputs: Mapping[str, Spec], method: Met
             o
             for o in outputs
             if o not in graph.constants
-            and (o in graph.floating or (method.ignore_last_activation and explained_value(graph, o, True)[1].skipped))
+            and (o in graph.floating or explained_value(graph, o, method.last())[1].skipped)
         ]
         if not fit:
             first = next(iter(outputs))

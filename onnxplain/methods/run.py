@@ -24,6 +24,8 @@ from .goals import Goals
 from .problem import Problem
 from .sums import Differences, Sums
 
+#: what the samples of a first forward pass take up at the inputs, at most
+PILOT_BYTES = 256 * 2**10
 #: sees every node of every walk: (node, site, relevance at its outputs, at its inputs, weights of the repetitions)
 AuditSink = Callable[[Node, Site, Relevances, Relevances, Tensor | None], None]
 
@@ -90,26 +92,38 @@ class Runner:
     def run(self) -> Results:
         results = Results(self.context.n)
         with torch.inference_mode():
-            pilot_rows = np.arange(self.fixed or 1) % self.context.n
+            pilot_rows = np.arange(self.fixed or self._pilot_size()) % self.context.n
             pilot = self.forward(pilot_rows)
             chosen = {a.name: self.goals.select(a, pilot, pilot_rows) for a in self.problem.asked}
             chunks = self._sizes(pilot, len(pilot_rows), chosen)
             references = self.goals.shared_references(chosen, self.integers(pilot_rows[:1]))
-            for start in range(0, self.context.n, chunks.samples):
-                rows = np.arange(start, min(start + chunks.samples, self.context.n))
+            start, end = 0, min(len(pilot_rows), chunks.samples)
+            while start < self.context.n:
+                rows = np.arange(start, min(end, self.context.n))
                 real = len(rows)
                 if self.fixed and real < self.fixed:  # filled up with the last sample, whose copies are dropped
                     rows = np.concatenate([rows, np.full(self.fixed - real, rows[-1])])
                 trace = pilot if np.array_equal(rows, pilot_rows) else self.forward(rows)
                 self._chunk(results, rows, real, trace, chunks, references)
+                start, end = end, end + chunks.samples
         return results
+
+    def _pilot_size(self) -> int:
+        """The samples of the first forward pass, which tells the sizes of the others: one where memory is bounded,
+        else more where they are small, so that it is not made for one sample alone."""
+        if self.max_memory is not None or self.chunk_size != "auto":
+            return 1
+        each = sum(x[:1].nbytes for n, x in self.context.feeds.items() if self.problem.inputs[n].batch_axis is not None)
+        return max(1, min(self.context.n, PILOT_BYTES // max(each, 1)))
 
     def forward(self, rows: np.ndarray) -> Trace:
         """The forward pass at these samples."""
         return self.problem.clean.run(self.problem.feed(self.take(rows)))
 
     def take(self, rows: np.ndarray) -> dict[str, Tensor]:
-        return self.context.take(self.context.feeds, torch.from_numpy(rows))
+        first, last = int(rows[0]), int(rows[-1])
+        in_a_row = last - first + 1 == len(rows) and bool((np.diff(rows) == 1).all())  # then nothing is copied
+        return self.context.take(self.context.feeds, slice(first, last + 1) if in_a_row else torch.from_numpy(rows))
 
     def integers(self, rows: np.ndarray) -> dict[str, Tensor]:
         """The feeds that are not floating, at these samples."""
@@ -136,17 +150,18 @@ class Runner:
             put(results.goals, a.name, start, goals.goal(a, s, trace, rows, integers, references)[:real])
             put(results.units, a.name, start, s.units(n)[:real])
             results.labels[a.name] = s.labels
-        sums = Sums(p, n)
+        sums = Sums(p, n, self.method.statistic)
         for step in self.method.steps(chunk, self.prepared):
             self._step(sums, step, trace, selected, rows, integers, chunks)
             if self.progress is not None:
                 self.progress(real * step.k)
         for a in p.asked:
-            for i, r in sums.by_input(a.name, trace).items():
+            by_input = sums.by_input(a.name, trace)
+            for i, r in by_input.items():
                 put(results.attributions, (i, a.name), start, r[:, :real].movedim(0, -1))
-            for v, r in sums.by_layer(a.name).items():
+            for v, r in sums.by_layer(a.name, trace).items():
                 put(results.layers, (v, a.name), start, r[:, :real].movedim(0, -1))
-            total = sums.total(a.name, selected[a.name].n_targets)
+            total = sums.total(by_input, selected[a.name].n_targets)
             put(results.sums, a.name, start, total[:, :real].T)
 
     def _step(
@@ -188,7 +203,7 @@ class Runner:
         rows0 = next(iter(x0.values())).shape[0]
         apart = all(p.source_axis(s) == 0 for s in p.sources) and not p.needs_integers and self.fixed is None
         if apart and (rows0 != at or not step.pairs):
-            trace0 = p.path.run(p.source_feed(x0, p.repeat(p.first_row(integers), rows0)))
+            trace0 = self.goals.at_baseline(x0, integers)
             pairing = Pairing(at, rows0, p.per_row)
             if all(pairing.fits(w.nodes_values, trace, trace0) for w in p.walks.values()):
                 return trace, trace0, pairing

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..conventions import SeedOf
 from ..errors import OnnxplainError, RuleError, TargetError
 from ..graph.plan import Trace
 from ..targets import Outputs, Selection
@@ -79,8 +80,13 @@ def starts_with_output(seeding: Any) -> bool:
     return isinstance(seeding, str) and seeding == "output"
 
 
-def seeding_factor(seeding: Any, y_units: Tensor, samples: np.ndarray, targets: slice) -> Tensor | float:
-    """What the one-hot seed is multiplied by, (T, rows, 1); y_units (rows, targets) are the explained values there."""
+def seeding_factor(
+    seeding: Any, y_units: Tensor, samples: np.ndarray, targets: slice, op: str
+) -> Tensor | float:
+    """What the one-hot seed is multiplied by, (T, rows, 1); y_units (rows, targets) are the explained values there,
+    computed by the operator `op`."""
+    if isinstance(seeding, SeedOf):
+        return seeding(y_units[:, targets], op).T[..., None]
     if isinstance(seeding, str):
         return y_units[:, targets].T[..., None] if starts_with_output(seeding) else 1.0
     given = np.asarray(seeding, dtype=np.float64)

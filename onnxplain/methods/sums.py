@@ -11,7 +11,8 @@ from torch import Tensor
 from ..errors import InputError, OnnxplainError
 from ..graph.pairing import Pairing
 from ..graph.plan import Trace
-from .base import Step
+from ..layers.shapes import all_finite
+from .base import Statistic, Step
 from .problem import Problem
 
 #: (value, asked)
@@ -24,12 +25,16 @@ class NonFinite(OnnxplainError):
 
 @dataclass(eq=False)
 class Sums:
-    """The running sums of one chunk of `n` samples: (targets, samples, …) for each value and what is asked."""
+    """The running sums of one chunk of `n` samples: (targets, samples, …) for each value and what is asked.
+
+    `statistic` of the repetitions; `first`: for a variance, each value's first repetition."""
 
     problem: Problem
     n: int
+    statistic: Statistic = "mean"
     totals: dict[Key, list[Tensor]] = field(default_factory=dict)
     layers: dict[Key, list[Tensor]] = field(default_factory=dict)
+    first: dict[tuple[str, Key, int], Tensor] = field(default_factory=dict)
 
     def add(self, asked: str, step: Step, targets: slice, relevance: Mapping[str, Tensor], differences: Differences) -> None:
         """One walk's relevance, for some targets."""
@@ -39,6 +44,7 @@ class Sums:
                 r = p.rows_first(r, p.source_axis(s))
                 if step.factor is not None:
                     r = r * step.factor[s.value]
+                r = self._powers("source", (s.value, asked), r, step, targets)
                 _accumulate(self.totals.setdefault((s.value, asked), []), _weighted(r, step, self.n), targets)
         for v in p.layers:
             if (r := relevance.get(v)) is not None:
@@ -50,16 +56,22 @@ class Sums:
                             "use chunk_size=1"
                         )
                     r = r[:, None]
+                r = self._powers("layer", (v, asked), r, step, targets)
                 _accumulate(self.layers.setdefault((v, asked), []), _weighted(r, step, self.n), targets)
 
     def by_source(self, asked: str) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
         """(source, the inputs it stands for, its sum) for the sources that relevance reached."""
         for s in self.problem.sources:
             if parts := self.totals.get((s.value, asked)):
-                yield s.value, s.inputs, _joined(parts)
+                yield s.value, s.inputs, self._finished(parts)
 
-    def by_layer(self, asked: str) -> dict[str, Tensor]:
-        return {v: _joined(parts) for v in self.problem.layers if (parts := self.layers.get((v, asked)))}
+    def by_layer(self, asked: str, trace: Trace) -> dict[str, Tensor]:
+        """The same for internal values, those included that stand for an input in a way of their own."""
+        out = {v: self._finished(parts) for v in self.problem.layers if (parts := self.layers.get((v, asked)))}
+        for s in self.problem.sources:
+            if s.back is not None and (parts := self.totals.get((s.value, asked))):
+                out[s.value] = s.back.at_source(trace, self._finished(parts))
+        return out
 
     def by_input(self, asked: str, trace: Trace) -> dict[str, Tensor]:
         """(targets, samples, *input axes) for every model input that relevance reached; raises `NonFinite`."""
@@ -68,18 +80,34 @@ class Sums:
             for i in inputs:
                 share = r / len(inputs) if len(inputs) > 1 else r
                 back = share if source == i else self.problem.to_input(source, i, share, trace)
-                out[i] = out[i] + back if i in out else back
+                if back is not None:
+                    out[i] = out[i] + back if i in out else back
         for i, r in out.items():
-            if not bool(r.isfinite().all()):
+            if not all_finite(r):
                 raise NonFinite(f"the attribution of input {i!r} for {asked!r}")
         return out
 
-    def total(self, asked: str, n_targets: int) -> Tensor:
+    def total(self, by_input: Mapping[str, Tensor], n_targets: int) -> Tensor:
         """(targets, samples): over all inputs."""
-        sums = [r.reshape(*r.shape[:2], -1).sum(2) for _, _, r in self.by_source(asked)]
+        sums = [r.reshape(*r.shape[:2], -1).sum(2) for r in by_input.values()]
         if not sums:
             return torch.zeros(n_targets, self.n)
         return torch.stack(sums).sum(0) if len(sums) > 1 else sums[0]
+
+    def _powers(self, kind: str, key: Key, r: Tensor, step: Step, targets: slice) -> Tensor:
+        """What is summed up over repetitions, (T, k·n, …): r; r²; or r and r², on a last axis, of what r differs by
+        from its first repetition, so that equal numbers have no variance."""
+        if self.statistic == "mean":
+            return r
+        if self.statistic == "square":
+            return r * r
+        parts = r.reshape(r.shape[0], step.k, self.n, *r.shape[2:])
+        d = parts - self.first.setdefault((kind, key, targets.start), parts[:, :1])
+        return torch.stack([d, d * d], -1).reshape(*r.shape, 2)
+
+    def _finished(self, parts: list[Tensor]) -> Tensor:
+        total = _joined(parts)
+        return (total[..., 1] - total[..., 0] ** 2).clamp(min=0) if self.statistic == "variance" else total
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,10 +25,12 @@ from .connection_weights import ConnectionWeights
 from .deeplift import Rescale
 from .first_layer import Flat, WSquare, ZBox
 from .gradient import Adjoint
+from .guided import Guided, Rectified
 from .lrp import Epsilon, Norm, Pass, SplitEqually, Zero
 from .matching import Depth, First, Last
 from .pooling import ShareByValue, ShareEvenly, WinnerTakesAll
 from .products import Half, Proportional, Signal
+from .reveal_cancel import RevealCancel
 from .signed import AlphaBeta, Gamma, PositiveWeights, ZPlus
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "Flat",
     "FrozenStatistics",
     "Gamma",
+    "Guided",
     "Half",
     "Last",
     "Norm",
@@ -60,8 +63,10 @@ __all__ = [
     "PresetA",
     "PresetB",
     "Proportional",
+    "Rectified",
     "Relevances",
     "Rescale",
+    "RevealCancel",
     "Rule",
     "ShareByValue",
     "ShareEvenly",

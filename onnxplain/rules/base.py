@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..errors import RuleError
 from ..layers.base import Layer
+
+if TYPE_CHECKING:
+    from ..graph.graph import Node
+    from .matching import Walk
 
 Relevances = tuple[Tensor | None, ...]
 
@@ -24,6 +28,7 @@ class Site:
     """A layer at one place of a forward pass: the values it read and made, and those of the baseline if there is one.
 
     Where a rule said it does not read inputs (or outputs), they are stand-ins: right shape, no numbers.
+    `rectified`: `outputs[0]` is max(z, 0) in place of the layer's output z, and no relevance arrived where it is 0.
     `nonnegative[i]`: input i is known to be ≥ 0 by data flow. `active[i]`: input i depends on what is explained; an
     input that does not (a mask made from shapes, say) acts like a constant and gets no relevance.
     """
@@ -35,6 +40,7 @@ class Site:
     outputs0: Sequence[Tensor] | None = None
     nonnegative: tuple[bool, ...] = ()
     active: tuple[bool, ...] = ()
+    rectified: bool = False
 
     def is_active(self, i: int) -> bool:
         return not self.active or self.active[i]
@@ -48,9 +54,15 @@ class Rule:
 
     Subclasses are frozen dataclasses, written against kinds. `kinds`: the kinds it is defined for.
     `reads(layer)`: which stored values it needs beyond their shapes, out of {"inputs", "outputs"}.
+    `vanishes(layer, outputs)`: whether relevance at an input is 0 wherever the input is 0; `outputs`: whether that
+    holds at the outputs. `takes_rectified`: the rule is right where its site is `rectified`.
+    `direct(layer)`: what the rule comes to on a layer whose flags it does not read, (relevance, inputs, outputs) →
+    relevances, or None.
     """
 
     kinds: ClassVar[tuple[type[Layer], ...]] = ()
+    takes_rectified: ClassVar[bool] = False
+    passes: ClassVar[bool] = False  # relevance goes through unchanged
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         raise NotImplementedError(type(self).__name__)
@@ -58,13 +70,25 @@ class Rule:
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS_AND_OUTPUTS
 
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return False
+
+    def direct(self, layer: Layer) -> Callable[..., Relevances] | None:
+        return None
+
     def covers(self, layer: Layer) -> bool:
         return isinstance(layer, self.kinds)
+
+    def placed(self, walk: Walk, node: Node) -> Rule:
+        """The rule at this node of a walk, for rules that need to know what is around it."""
+        return self
 
 
 def only(relevance: Relevances) -> Tensor:
     """The relevance at a layer's first output, for layers whose further outputs (statistics, indices) carry none."""
     r = relevance[0]
+    if r is not None and len(relevance) == 1:
+        return r
     stray = [i for i, extra in enumerate(relevance) if i and extra is not None]
     if r is None or stray:
         raise RuleError(f"relevance arrived at output {stray[0] if stray else 0}; the rule explains output 0 only")
@@ -77,13 +101,13 @@ def stabilize(z: Tensor, epsilon: float = 0.0) -> Tensor:
     return z + torch.copysign(z.new_full((), epsilon), z)
 
 
-def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0) -> Tensor:
+def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False) -> Tensor:
     """r / st_ε(z); where ε = 0 and z = 0 the result is 0 (nothing was contributed, nothing is shared out).
 
-    The one place where 0/0 is decided.
+    `nonnegative`: z is known to be ≥ 0. The one place where 0/0 is decided.
     """
     if epsilon:
-        return r / stabilize(z, epsilon)
+        return r / (z + epsilon if nonnegative else stabilize(z, epsilon))
     zero = (z == 0).to(z.dtype)
     return r * (1 - zero) / (z + zero)
 

@@ -66,7 +66,7 @@ class Composite:
             elif not rule.covers(n.layer):
                 found[n.name] = f"gets {rule!r} from the row {match!r}, {_defined_for(rule)}"
             else:
-                found[n.name] = _placed(rule, graph, n)
+                found[n.name] = _placed(rule.placed(walk, n), graph, n)
         return found
 
     def assign(self, graph: Graph, nodes: Iterable[Node], active: frozenset[str]) -> dict[str, Rule]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -29,6 +30,7 @@ class Epsilon(Rule):
     epsilon: float = 1e-6
     bias: Bias = "absorb"
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+    takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require(self, epsilon=self.epsilon)
@@ -40,6 +42,9 @@ class Epsilon(Rule):
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, self.bias)
 
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return self.bias != "distribute"
+
 
 @dataclass(frozen=True)
 class Zero(Rule):
@@ -47,6 +52,7 @@ class Zero(Rule):
 
     bias: Bias = "absorb"
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+    takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_one_of(self, "bias", self.bias, BIAS)
@@ -56,6 +62,9 @@ class Zero(Rule):
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, self.bias)
+
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return self.bias != "distribute"
 
 
 @dataclass(frozen=True)
@@ -74,18 +83,28 @@ class Norm(Rule):
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, "ignore")
 
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class Pass(Rule):
     """R_x = R: unchanged, summed where the input was broadcast."""
 
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Elementwise, SoftmaxKind, Normalization)
+    passes = True
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
-        return (pass_to(only(relevance), at.inputs[0]),)
+        return _passed(relevance, at.inputs, at.outputs)
+
+    def direct(self, layer: Layer) -> Callable[..., Relevances]:
+        return _passed
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return NOTHING
+
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return outputs and isinstance(layer, Elementwise) and layer.rectifies
 
 
 @dataclass(frozen=True)
@@ -103,11 +122,16 @@ class SplitEqually(Rule):
         return NOTHING
 
 
+def _passed(relevance: Relevances, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Relevances:
+    return (pass_to(only(relevance), inputs[0]),)
+
+
 def pass_to(r: Tensor, x: Tensor) -> Tensor:
     """r, summed to x's shape where x was broadcast."""
-    shape, made = tuple(x.shape), tuple(r.shape[1:])
+    shape, made = x.shape, r.shape[1:]
     if shape == made:
         return r
+    shape, made = tuple(shape), tuple(made)
     aligned = (1,) * (len(made) - len(shape)) + shape
     if len(aligned) != len(made) or any(n not in (1, m) for n, m in zip(aligned, made, strict=True)):
         raise RuleError(f"Pass needs an output of the input's shape, got {shape} -> {made}; take Epsilon or Norm here")
@@ -123,13 +147,14 @@ def by_contribution(at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevanc
     if isinstance(at.layer, Additive):
         return _terms(at.layer, at, r, epsilon, bias)
     assert isinstance(at.layer, Affine)
-    return (_affine(at.layer, at.inputs[0], at.outputs[0], r, epsilon, bias),)
+    return (_affine(at.layer, at, r, epsilon, bias),)
 
 
-def _affine(layer: Affine, x: Tensor, y: Tensor, r: Tensor, epsilon: float, bias: Bias) -> Tensor:
+def _affine(layer: Affine, at: Site, r: Tensor, epsilon: float, bias: Bias) -> Tensor:
+    x, y = at.inputs[0], at.outputs[0]
     b = None if bias == "absorb" else layer.bias(x)
     z = y - b if b is not None and bias == "ignore" else y
-    s = ratio(r, z, epsilon)
+    s = ratio(r, z, epsilon, nonnegative=at.rectified and z is y)
     share = b * s if b is not None and bias == "distribute" else None
     return plus_bias_share(x * layer.transpose(s, x), layer, share, x)
 
@@ -137,11 +162,12 @@ def _affine(layer: Affine, x: Tensor, y: Tensor, r: Tensor, epsilon: float, bias
 def _terms(layer: Additive, at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevances:
     terms = layer.terms(at.inputs)
     active = [i for i in range(len(terms)) if at.is_active(i)]
-    z = at.outputs[0] if bias == "absorb" else reduce(add, (terms[i] for i in active))
-    s = ratio(r, z if bias == "ignore" else at.outputs[0], epsilon)  # (T, *y)
+    y = at.outputs[0]
+    z = y if bias == "absorb" else reduce(add, (terms[i] for i in active))
+    s = ratio(r, z, epsilon) if bias == "ignore" else ratio(r, y, epsilon, nonnegative=at.rectified)  # (T, *y)
     shares = {i: terms[i] * s for i in active}
     if bias == "distribute":
-        b = at.outputs[0] - z
+        b = y - z
         # a mask of -inf takes all of it: b / (z + b) -> 1
         extra = torch.where(b.isinf(), r, b * s) / len(active)
         shares = {i: share + extra for i, share in shares.items()}

@@ -25,6 +25,8 @@ FAMILIES = ("convolution", "dense", "average", "batch_norm", "scale", "resize", 
 WEIGHTED = ("convolution", "dense")
 #: operators whose output is a gate in [0, 1]
 GATES = ("Sigmoid", "HardSigmoid")
+#: operators whose output gates the other factor of a product, in a gated MLP: GLU's variants (Shazeer 2020)
+ACTIVATIONS = ("Swish", "QuickGelu", "Gelu", "FastGelu", "HardSwish", "Mish", "Relu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,20 +142,29 @@ def _named(text: str, walk: Walk) -> Callable[[Node], bool]:
 
 
 def gate_of(graph: Graph, node: Node) -> int | None:
-    """Which input of a product is a gate in [0, 1]: the one made by a sigmoid, hard sigmoid or softmax, seen through
-    operators that only move values. None where there is no such input, or more than one."""
-    gates = [i for i, v in enumerate(node.inputs) if _is_gate(graph, v)]
-    return gates[0] if len(gates) == 1 else None
+    """Which input of a product is its gate: the one made by a sigmoid, hard sigmoid or softmax, in [0, 1]; failing that
+    the one made by an activation, as in a gated MLP. Seen through operators that only move values. None where there is
+    no such input, or more than one."""
+    for is_gate in (_bounded, _activated):
+        gates = [i for i, v in enumerate(node.inputs) if (n := _origin(graph, v)) is not None and is_gate(n)]
+        if gates:
+            return gates[0] if len(gates) == 1 else None
+    return None
 
 
-def _is_gate(graph: Graph, value: str) -> bool:
-    while (maker := graph.producer.get(value)) is not None:
-        if maker.op in GATES or isinstance(maker.layer, SoftmaxKind):
-            return maker.op in GATES or not maker.layer.log
-        if not isinstance(maker.layer, Routing):
-            return False
+def _bounded(node: Node) -> bool:
+    return node.op in GATES or (isinstance(node.layer, SoftmaxKind) and not node.layer.log)
+
+
+def _activated(node: Node) -> bool:
+    return node.op in ACTIVATIONS
+
+
+def _origin(graph: Graph, value: str) -> Node | None:
+    """The node that made a value's numbers, which others may have moved since."""
+    while (maker := graph.producer.get(value)) is not None and isinstance(maker.layer, Routing):
         moved = [v for i, v in enumerate(maker.inputs) if v in graph.floating and maker.layer.carries(i)]
         if len(moved) != 1:
-            return False
+            return None
         value = moved[0]
-    return False
+    return maker

@@ -33,6 +33,9 @@ class WinnerTakesAll(Rule):
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS_AND_OUTPUTS if self.epsilon else layer.adjoint_reads
 
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return outputs
+
 
 @dataclass(frozen=True)
 class ShareByValue(Rule):
@@ -53,6 +56,9 @@ class ShareByValue(Rule):
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS
+
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return True
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,11 @@ class Half(Rule):
 
 @dataclass(frozen=True)
 class Signal(Rule):
-    """All relevance to the factors that are not the gate: a gate in [0, 1] acts as a constant.
+    """All relevance to the factors that are not the gate, which acts as a constant.
 
     `gate`: which input is the gate. A composite finds it in the graph (the output of a sigmoid, hard sigmoid or
-    softmax); a product without one, or where every factor that carries relevance is one, is shared as `Half`.
-    Arras et al. 2017; for attention CP-LRP (Ali et al. 2022).
+    softmax, or of the activation of a gated MLP); a product without one, or where every factor that carries relevance
+    is one, is shared as `Half`. Arras et al. 2017; for attention CP-LRP (Ali et al. 2022).
     """
 
     gate: int | None = None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, get_args
 
 import torch
@@ -11,7 +14,7 @@ from torch import Tensor
 from ..errors import RuleError
 from ..layers.base import Layer
 from ..layers.kinds import Affine
-from .base import INPUTS, INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require, require_one_of
+from .base import INPUTS, INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require, require_one_of, stabilize
 from .bias import BIAS, Bias, plus_bias_share
 
 #: as `Bias`; "whole": b itself, not its positive or negative part, stands in both denominators (iNNvestigate)
@@ -32,6 +35,7 @@ class AlphaBeta(Rule):
     bias: SignedBias = "absorb"
     stabilizer: float = 1e-6
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine,)
+    takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require(self, stabilizer=self.stabilizer)
@@ -43,10 +47,13 @@ class AlphaBeta(Rule):
             )
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
-        return (_alpha_beta(at, only(relevance), self.alpha, self.beta, self.bias, self.stabilizer),)
+        return (_alpha_beta(at, only(relevance), self.beta, self.bias, self.stabilizer),)
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS_AND_OUTPUTS if self.beta else INPUTS
+
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return self.bias != "distribute"
 
 
 @dataclass(frozen=True)
@@ -59,16 +66,20 @@ class ZPlus(Rule):
     bias: Bias = "absorb"
     stabilizer: float = 1e-6
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine,)
+    takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require(self, stabilizer=self.stabilizer)
         require_one_of(self, "bias", self.bias, BIAS)
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
-        return (_alpha_beta(at, only(relevance), 1.0, 0.0, self.bias, self.stabilizer),)
+        return (_alpha_beta(at, only(relevance), 0.0, self.bias, self.stabilizer),)
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS
+
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return self.bias != "distribute"
 
 
 @dataclass(frozen=True)
@@ -98,6 +109,9 @@ class PositiveWeights(Rule):
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS
 
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return self.bias != "distribute"
+
 
 @dataclass(frozen=True)
 class Gamma(Rule):
@@ -114,6 +128,7 @@ class Gamma(Rule):
     bias: Bias = "absorb"
     stabilizer: float = 1e-6
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine,)
+    takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require(self, gamma=self.gamma, stabilizer=self.stabilizer)
@@ -124,77 +139,144 @@ class Gamma(Rule):
         gamma = _original_gamma if self.variant == "original" else _generalized_gamma
         return (gamma(at, only(relevance), self.gamma, self.bias, self.stabilizer),)
 
+    def vanishes(self, layer: Layer, outputs: bool) -> bool:
+        return self.bias != "distribute"
+
 
 def _affine(at: Site) -> Affine:
     assert isinstance(at.layer, Affine)
     return at.layer
 
 
-def _positive(layer: Affine, at: Site) -> Tensor:
-    """x⁺J⁺ + x⁻J⁻; one product where x is known to be ≥ 0."""
-    x = at.inputs[0]
-    if at.is_nonnegative(0):
-        return layer.linear(x, "positive")
-    return layer.linear(x.clamp(min=0), "positive") + layer.linear(x.clamp(max=0), "negative")
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """A layer's J⁺ and J⁻ at an input x. `fused`: where x ≥ 0, J⁺x + shift as one layer; else [J⁺ J⁻] of (x⁺, x⁻) along
+    `axis`; None where the layer does not give it. `signed`: (x⁺, x⁻), None where x is known to be ≥ 0."""
+
+    layer: Affine
+    x: Tensor
+    shift: Tensor
+    fused: Affine | None
+    axis: int = 0
+    signed: tuple[Tensor, Tensor] | None = None
+
+    @classmethod
+    def of(cls, at: Site, shift: Tensor) -> Halves:
+        layer, x = _affine(at), at.inputs[0]
+        if at.is_nonnegative(0):
+            return cls(layer, x, shift, layer.reweighted(_above, shift))
+        fused, axis = layer.halves(shift) or (None, 0)
+        return cls(layer, x, shift, fused, axis, (x.clamp(min=0), x.clamp(max=0)))
+
+    def positive(self) -> Tensor:
+        """x⁺J⁺ + x⁻J⁻ + shift"""
+        if self.fused is not None:
+            return self.fused.forward(self.x if self.signed is None else torch.cat(self.signed, self.axis))
+        if self.signed is None:
+            return self.layer.linear(self.x, "positive") + self.shift
+        above, below = self.signed
+        return self.layer.linear(above, "positive") + self.layer.linear(below, "negative") + self.shift
+
+    def transposes(self, r: Tensor) -> tuple[Tensor, Tensor]:
+        """J⁺ᵀr and J⁻ᵀr, where x may have any sign."""
+        if self.fused is not None and self.signed is not None:
+            above, below = self.fused.transpose(r, torch.cat(self.signed, self.axis)).chunk(2, self.axis)
+            return above, below
+        return self.layer.transpose(r, self.x, "positive"), self.layer.transpose(r, self.x, "negative")
+
+    def pull(self, u: Tensor, v: Tensor | None, mix: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """x⁺ ⊙ mix(J⁺ᵀu, J⁻ᵀv) + x⁻ ⊙ mix(J⁻ᵀu, J⁺ᵀv): u goes to positive contributions, v to negative ones."""
+        if self.signed is None:
+            own = self.layer.transpose(u, self.x, "positive") if self.fused is None else self.fused.transpose(u, self.x)
+            return self.x * (own if v is None else mix(own, self.layer.transpose(v, self.x, "negative")))
+        above, below = self.transposes(u)
+        if v is not None:
+            crossed, other = self.transposes(v)
+            above, below = mix(above, other), mix(below, crossed)
+        return self.signed[0] * above + self.signed[1] * below
 
 
-def _pull(layer: Affine, at: Site, u: Tensor, v: Tensor | None) -> Tensor:
-    """x⁺ ⊙ (J⁺ᵀu + J⁻ᵀv) + x⁻ ⊙ (J⁻ᵀu + J⁺ᵀv): u goes to positive contributions, v to negative ones."""
-    x = at.inputs[0]
-
-    def back(first: Tensor, second: Tensor | None) -> Tensor:
-        g = layer.transpose(first, x, "positive")
-        return g if second is None else g + layer.transpose(second, x, "negative")
-
-    if at.is_nonnegative(0):
-        return x * back(u, v)
-    crossed = layer.transpose(u, x, "negative")
-    crossed = crossed if v is None else crossed + layer.transpose(v, x, "positive")
-    return x.clamp(min=0) * back(u, v) + x.clamp(max=0) * crossed
+def _above(w: Tensor) -> Tensor:
+    return w.clamp(min=0)
 
 
-def _alpha_beta(at: Site, r: Tensor, alpha: float, beta: float, bias: SignedBias, stabilizer: float) -> Tensor:
-    layer, x, y = _affine(at), at.inputs[0], at.outputs[0]
+def _alpha_beta(at: Site, r: Tensor, beta: float, bias: SignedBias, stabilizer: float) -> Tensor:
+    layer, x = _affine(at), at.inputs[0]
     b = layer.bias(x)
     part = b if bias in ("absorb", "distribute") else None
-    # z⁺ and z⁻ with their parts of the bias: both parts together are b, and y − z⁺ has it whole
-    positive = _positive(layer, at) if part is None else _positive(layer, at) + part.clamp(min=0)
-    whole = b if bias == "whole" else None
-    u = ratio(r, positive if whole is None else positive + whole, stabilizer)
-    u = u if alpha == 1 else alpha * u
-    v = None
-    if beta:
-        negative = _rest(y if part is not None or b is None else y - b, positive)
-        v = -beta * ratio(r, negative if whole is None else negative + whole, stabilizer)
-    pulled = _pull(layer, at, u, v)
+    # the stabiliser goes with the bias into the kernel that computes z⁺
+    whole = b is not None and bias == "whole"
+    shift = x.new_full((), 0.0 if whole else stabilizer)
+    halves = Halves.of(at, shift if part is None else part.clamp(min=0) + stabilizer)
+    above, below = _denominators(halves, at, b, bias, stabilizer, beta != 0)
+    share = operator.truediv if stabilizer else ratio
+    mix = partial(torch.lerp, weight=-beta)  # α·a − β·b, as α − β = 1
+    u = share(r, above)
+    v = None if below is None else share(r, below)
+    pulled = halves.pull(u, v, mix)
     if part is None or bias != "distribute":
         return pulled
-    share = part.clamp(min=0) * u
-    return plus_bias_share(pulled, layer, share if v is None else share + part.clamp(max=0) * v, x)
+    even = part.clamp(min=0) * u
+    return plus_bias_share(pulled, layer, even if v is None else mix(even, part.clamp(max=0) * v), x)
 
 
-def _rest(z: Tensor, positive: Tensor) -> Tensor:
-    """z⁻ = z − z⁺; rounding must not make it positive."""
-    return (z - positive).clamp(max=0)
+def _denominators(
+    halves: Halves, at: Site, b: Tensor | None, bias: SignedBias, stabilizer: float, both: bool
+) -> tuple[Tensor, Tensor | None]:
+    """st(z⁺) and st(z⁻) with their parts of the bias: both parts together are b, and y − z⁺ has it whole."""
+    x, y = at.inputs[0], at.outputs[0]
+    positive = halves.positive()
+    if b is not None and bias == "whole":
+        below = stabilize(_rest(y - b, positive, 0.0) + b, stabilizer) if both else None
+        return stabilize(positive + b, stabilizer), below
+    part = None if bias == "ignore" else b
+    if not x.is_cpu:  # elsewhere convolutions may take a way (Winograd, Fourier) that rounds 0 to less than 0
+        positive = positive.clamp(min=stabilizer)
+    if not both:
+        return positive, None
+    return positive, _rest(y if part is not None or b is None else y - b, positive, stabilizer)
+
+
+def _rest(z: Tensor, positive: Tensor, stabilizer: float) -> Tensor:
+    """z⁻ − ε = z − (z⁺ + ε), z⁻ ≤ 0; rounding must not make it positive."""
+    return (z - positive).clamp(max=-stabilizer)
 
 
 def _generalized_gamma(at: Site, r: Tensor, gamma: float, bias: Bias, stabilizer: float) -> Tensor:
     layer, x, y = _affine(at), at.inputs[0], at.outputs[0]
     b = layer.bias(x)
     part = None if bias == "ignore" else b
-    positive = _positive(layer, at) if part is None else _positive(layer, at) + part.clamp(min=0)
+    if at.rectified and bias == "absorb" and stabilizer:
+        return _rectified_gamma(layer, at, b, r, gamma, stabilizer)
+    halves = Halves.of(at, x.new_zeros(()) if part is None else part.clamp(min=0))
+    positive = halves.positive()
     z = y if part is not None or b is None else y - b
     # 1 where y > 0, 1 where y < 0: masks as numbers, many times faster than `where`
     sign = y.sign()
     nonzero, above = sign.abs(), sign.clamp(min=0)
     below = nonzero - above
-    s = ratio(r, torch.add(z, above * positive + below * _rest(z, positive), alpha=gamma), stabilizer)
+    s = ratio(r, torch.add(z, above * positive + below * _rest(z, positive, 0.0), alpha=gamma), stabilizer)
     u, v = (s * torch.add(nonzero, own, alpha=gamma) for own in (above, below))
-    pulled = _pull(layer, at, u, v)
+    pulled = halves.pull(u, v, torch.add)
     if part is None or bias != "distribute":
         return pulled
     weight = above * (part + gamma * part.clamp(min=0)) + below * (part + gamma * part.clamp(max=0))
     return plus_bias_share(pulled, layer, weight * s, x)
+
+
+def _rectified_gamma(layer: Affine, at: Site, b: Tensor | None, r: Tensor, gamma: float, stabilizer: float) -> Tensor:
+    """The generalised form where all relevance falls on z > 0: z + γz⁺ is shared out, where x ≥ 0 by one product."""
+    x, y = at.inputs[0], at.outputs[0]
+    if at.is_nonnegative(0):
+        shift = x.new_full((), stabilizer) if b is None else torch.add(b, b.clamp(min=0), alpha=gamma) + stabilizer
+        raised = layer.reweighted(lambda w: torch.add(w, w.clamp(min=0), alpha=gamma), shift)
+        if raised is not None:
+            return x * raised.transpose(r / raised.forward(x).clamp(min=stabilizer), x)
+    halves = Halves.of(at, x.new_zeros(()) if b is None else b.clamp(min=0))
+    s = r / (torch.add(y, halves.positive(), alpha=gamma) + stabilizer)
+    agree, differ = halves.transposes(s)
+    own = agree * x.clamp(min=0) + differ * x.clamp(max=0)
+    return torch.add(x * (agree + differ), own, alpha=gamma)
 
 
 def _original_gamma(at: Site, r: Tensor, gamma: float, bias: Bias, stabilizer: float) -> Tensor:

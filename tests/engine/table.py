@@ -30,6 +30,10 @@ METHODS: dict[str, Callable[[str], Method]] = {
     "deeplift": lambda name: ox.DeepLift(),
     "deepshap": lambda name: ox.DeepShap(data_ref=references(name)),
     "deepshap_limited": lambda name: ox.DeepShap(data_ref=references(name, 9), limit_ref=3),
+    "deeplift_reveal_cancel": lambda name: ox.DeepLift(rule="reveal_cancel"),
+    "deepshap_reveal_cancel": lambda name: ox.DeepShap(data_ref=references(name), rule="reveal_cancel"),
+    "smoothgrad_squared": lambda name: ox.SmoothGradSquared(n_samples=5),
+    "vargrad": lambda name: ox.VarGrad(n_samples=5),
     "lrp": lambda name: ox.LRP(),
     "lrp_alpha_beta": lambda name: ox.LRP("epsilon_alpha2_beta1"),
     "lrp_shared_pooling": lambda name: ox.LRP(winner_takes_all=False, seed="one"),
@@ -40,7 +44,7 @@ METHODS: dict[str, Callable[[str], Method]] = {
     "smooth_deepshap": lambda name: ox.Smooth(ox.DeepShap(data_ref=references(name)), n_samples=2),
     "smooth_integrated": lambda name: ox.Smooth(ox.IntegratedGradients(n_steps=4), n_samples=3),
 }
-RANDOM = ("smoothgrad", "smoothgrad_input", "expected_gradients", "deepshap_limited", "smooth_lrp", "smooth_deeplift")
+RANDOM = ("smoothgrad", "smoothgrad_input", "smoothgrad_squared", "vargrad", "expected_gradients", "deepshap_limited", "smooth_lrp", "smooth_deeplift")
 
 
 def defined(method: str, name: str) -> bool:

@@ -212,7 +212,7 @@ def test_a_bad_option_of_explain_is_an_error_that_repeats_it(options: dict[str, 
         (lambda: ox.Smooth(None), "method"),
         (lambda: ox.Smooth("lrp"), "method"),
         (lambda: ox.Smooth(ox.Smooth(ox.Gradient())), "Smooth"),
-        (lambda: ox.Gradient(convention="captum"), "captum"),
+        (lambda: ox.Gradient(convention="captun"), "captum"),
     ],
 )
 def test_a_method_with_impossible_parameters_is_a_rule_error_at_once(make: Any, pattern: str) -> None:

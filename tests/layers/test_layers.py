@@ -92,7 +92,7 @@ def affine(case: Case) -> tuple[Affine, torch.Tensor]:
 
 
 @of_kind(Affine)
-@pytest.mark.parametrize("part", ["all", "positive", "negative", "square", "ones"])
+@pytest.mark.parametrize("part", ["all", "positive", "negative", "square", "absolute", "ones"])
 def test_affine_transpose_is_the_transpose_of_linear(case: Case, part) -> None:
     layer, x = affine(case)
     y = layer.linear(x, part)
@@ -112,10 +112,11 @@ def test_affine_is_linear_plus_bias_and_its_parts_are_the_explicit_matrix_parts(
     if x.numel() > 800:
         return
     eye = torch.eye(x.numel(), dtype=x.dtype).reshape(-1, *x.shape)
-    matrix = {p: torch.stack([layer.linear(e, p).reshape(-1) for e in eye]) for p in ("all", "positive", "negative", "square", "ones")}
+    matrix = {p: torch.stack([layer.linear(e, p).reshape(-1) for e in eye]) for p in ("all", "positive", "negative", "square", "absolute", "ones")}
     torch.testing.assert_close(matrix["positive"], matrix["all"].clamp(min=0), rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(matrix["negative"], matrix["all"].clamp(max=0), rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(matrix["square"], matrix["all"] ** 2, rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(matrix["absolute"], matrix["all"].abs(), rtol=1e-10, atol=1e-12)
     assert ((matrix["ones"] == 0) | (matrix["ones"] == 1)).all()
     assert (matrix["ones"][matrix["all"] != 0] == 1).all()
 

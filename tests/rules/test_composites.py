@@ -168,7 +168,7 @@ def test_options_choose_the_default_rows() -> None:
 
 @pytest.mark.parametrize(
     ("gated", "gate"),
-    [("Sigmoid", 1), ("HardSigmoid", 1), ("Softmax", 1), ("LogSoftmax", None), ("Tanh", None)],
+    [("Sigmoid", 1), ("HardSigmoid", 1), ("Softmax", 1), ("Gelu", 1), ("Mish", 1), ("Relu", 1), ("LogSoftmax", None), ("Tanh", None)],
 )
 def test_a_gate_is_found_in_the_graph_through_operators_that_move_values(gated: str, gate: int | None) -> None:
     g = graph(
@@ -181,6 +181,16 @@ def test_a_gate_is_found_in_the_graph_through_operators_that_move_values(gated: 
     )
     assert rules(composite_from({"Product": Signal()}), g)["mul"] == Signal(gate=gate)
     assert rules(CPLRP(), g)["mul"] == Signal(gate=gate)
+
+
+def test_a_gate_in_the_unit_interval_comes_before_an_activation_and_of_two_activations_none_is_the_gate() -> None:
+    def gate(first: str, second: str) -> int | None:
+        nodes = [node("a", first, built(first, {}, None), "x"), node("b", second, built(second, {}, None), "x")]
+        rule = rules(CPLRP(), graph([*nodes, node("mul", "Mul", built("Mul", {}, None, None), "a b")]))["mul"]
+        assert isinstance(rule, Signal)
+        return rule.gate
+
+    assert (gate("Gelu", "Tanh"), gate("Relu", "Sigmoid"), gate("Mish", "Gelu"), gate("Sigmoid", "Sigmoid")) == (0, 1, None, None)
 
 
 def test_all_nodes_without_a_row_are_named_at_once(residual: Graph) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Affine, Part, part_of
 from ..shapes import fold, unfold
-from .merging import along, nothing_below_zero, shifted
+from .merging import along, halved, nothing_below_zero, shifted
 from .window import Window, channels_last, pad_list, per_channel
 
 FORWARD = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
@@ -108,6 +110,16 @@ class Conv(Affine):
         if self.border is not None:
             return self._border_bias(like, self.border)
         return None if self.b is None else per_channel(self.b, like.dim())
+
+    def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Conv | None:
+        n = self.w.shape[0]
+        if bias.numel() not in (1, n):
+            return None
+        return self.with_weight_bias(change(self.w), bias.reshape(-1).expand(n))
+
+    def halves(self, bias: Tensor) -> tuple[Conv, int] | None:
+        both = self.reweighted(halved(1), bias) if self.groups == 1 else None
+        return None if both is None else (both, -1 - self.window.rank)
 
     def _border_bias(self, like: Tensor, border: Tensor) -> Tensor:
         return self._convolve(like.new_ones((1, 1, *like.shape[2:])), border, self.b, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from ..base import OnnxNode
 from ..kinds import Affine, Part, part_of
 from ..shapes import sum_to
-from .merging import along, nothing_below_zero, shifted
+from .merging import along, halved, nothing_below_zero, shifted
 
 
 class Linear(Affine):
@@ -93,7 +94,10 @@ class Linear(Affine):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.fused:
-            return torch.nn.functional.linear(x, self.w.mT, self.b)
+            b = self.b
+            if b is not None and x.dim() == 2:
+                return torch.addmm(b, x, self.w)
+            return torch.nn.functional.linear(x, self.w.mT, b)
         y = self._product(x, self.w)
         return y if self.b is None else y + self.b
 
@@ -110,9 +114,9 @@ class Linear(Affine):
         return y.squeeze(-2 if x.dim() > 1 else -1) if self.vector else y
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
-        w = part_of(self.w, part).mT
+        w = (self.w if part == "all" else part_of(self.w, part)).mT
         if self.plain:
-            return r @ w
+            return torch.matmul(r, w)
         shape = like.mT.shape if self.flip else like.shape
         if self.side == "right":
             r = r[..., None] if self.vector else r
@@ -126,6 +130,16 @@ class Linear(Affine):
 
     def bias(self, like: Tensor) -> Tensor | None:
         return self.b
+
+    def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Linear | None:
+        n = self.w.shape[-1]
+        if not self.plain or bias.numel() not in (1, n):
+            return None
+        return self.with_weight_bias(change(self.w), bias.reshape(-1).expand(n))
+
+    def halves(self, bias: Tensor) -> tuple[Linear, int] | None:
+        both = self.reweighted(halved(0), bias)
+        return None if both is None else (both, -1)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs) and nothing_below_zero(self.w, self.b)

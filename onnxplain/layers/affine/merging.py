@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import torch
 from torch import Tensor
 
 
@@ -16,3 +19,8 @@ def shifted(bias: Tensor | None, shift: Tensor) -> Tensor:
 
 def nothing_below_zero(*constants: Tensor | None) -> bool:
     return all(bool((c >= 0).all()) for c in constants if c is not None)
+
+
+def halved(axis: int) -> Callable[[Tensor], Tensor]:
+    """w → [w⁺ w⁻], side by side along the axis of its inputs."""
+    return lambda w: torch.cat([w.clamp(min=0), w.clamp(max=0)], axis)

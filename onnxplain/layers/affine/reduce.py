@@ -12,7 +12,7 @@ from ..shapes import positive_axis
 
 def number_part(v: float, part: Part) -> float:
     """The part of a matrix all of whose entries are v (or none) that a rule asks for, as a factor."""
-    return {"all": v, "positive": max(v, 0.0), "negative": min(v, 0.0), "square": v * v, "ones": 1.0}[part]
+    return {"all": v, "positive": max(v, 0.0), "negative": min(v, 0.0), "square": v * v, "absolute": abs(v), "ones": 1.0}[part]
 
 
 class Reduce(Affine):

@@ -98,7 +98,7 @@ class Resize(Affine):
         ]
         if part == "ones":
             terms = [[(m != 0).to(m.dtype) for m in maps]]
-        elif part in ("all", "square"):
+        elif part in ("all", "square", "absolute"):
             terms = [[part_of(m, part) for m in maps]]
         else:
             sign = 1 if part == "positive" else -1

@@ -18,6 +18,9 @@ from ..kinds import Elementwise
 from .functions import softplus
 from .slopes import difference, normal_cdf_slope, quotient, sigmoid_slope, softplus_slope, tanh_slope, wide
 
+#: the constants of the tanh approximation of gelu
+ALPHA, GAMMA = math.sqrt(2 / math.pi), 0.044715
+
 
 def one_like(x: Tensor) -> Tensor:
     """Ones of x's shape, in the memory of one."""
@@ -46,31 +49,41 @@ class Gated(Elementwise):
 
 
 class Gelu(Gated):
-    """x Φ(x)."""
+    """x Φ(κx); κ is 1 but for the rounding of a √½ that was written out."""
 
     onnx = {"Gelu": 20, "com.microsoft:Gelu": 1}
+
+    def __init__(self, kappa: float = 1.0) -> None:
+        super().__init__()
+        self.kappa = kappa
 
     @classmethod
     def build(cls, node: OnnxNode) -> Gelu | None:
         return cls() if node.attr("approximate", "none") == "none" else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(x)
+        return F.gelu(x) if self.kappa == 1 else F.gelu(self.kappa * x) / self.kappa
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.ops.aten.gelu_backward(one_like(x), x)
+        return torch.ops.aten.gelu_backward(one_like(x), x if self.kappa == 1 else self.kappa * x)
 
     def gate(self, x: Tensor) -> Tensor:
-        return torch.erfc(x * -math.sqrt(0.5)) / 2
+        return torch.erfc(x * (-math.sqrt(0.5) * self.kappa)) / 2
 
     def gate_slope(self, x: Tensor, x0: Tensor, s: Tensor, s0: Tensor) -> Tensor:
-        return normal_cdf_slope(x, x0, s, s0)
+        return self.kappa * normal_cdf_slope(self.kappa * x, self.kappa * x0, s, s0)
 
 
 class TanhGelu(Gated):
-    """x (1 + tanh u)/2 = x σ(2u), u = √(2/π) (x + 0.044715 x³)."""
+    """x (1 + tanh u)/2 = x σ(2u), u = α (x + γ x³), α = √(2/π) and γ = 0.044715 but for their rounding where they were
+    written out."""
 
     onnx = {"Gelu": 20, "com.microsoft:FastGelu": 1}
+
+    def __init__(self, alpha: float = ALPHA, gamma: float = GAMMA) -> None:
+        super().__init__()
+        self.alpha, self.gamma = alpha, gamma
+        self.plain = alpha == ALPHA and gamma == GAMMA
 
     @classmethod
     def build(cls, node: OnnxNode) -> TanhGelu | None:
@@ -79,20 +92,23 @@ class TanhGelu(Gated):
         return cls() if node.attr("approximate", "none") == "tanh" else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.gelu(x, approximate="tanh")
+        return F.gelu(x, approximate="tanh") if self.plain else x * self.gate(x)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.ops.aten.gelu_backward(one_like(x), x, approximate="tanh")
+        if self.plain:
+            return torch.ops.aten.gelu_backward(one_like(x), x, approximate="tanh")
+        s = self.gate(x)
+        return s + s * (1 - s) * (2 * self.alpha) * x * (1 + 3 * self.gamma * x * x)
 
     def argument(self, x: Tensor) -> Tensor:
         """2u."""
-        return math.sqrt(8 / math.pi) * x * (1 + 0.044715 * x * x)
+        return 2 * self.alpha * x * (1 + self.gamma * x * x)
 
     def gate(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.argument(x))
 
     def gate_slope(self, x: Tensor, x0: Tensor, s: Tensor, s0: Tensor) -> Tensor:
-        inner = math.sqrt(8 / math.pi) * (1 + 0.044715 * (x * x + x * x0 + x0 * x0))
+        inner = 2 * self.alpha * (1 + self.gamma * (x * x + x * x0 + x0 * x0))
         return sigmoid_slope(self.argument(x), self.argument(x0)) * inner
 
 

@@ -12,22 +12,28 @@ from ..base import OnnxNode
 from ..kinds import Elementwise
 from .slopes import above_zero, exp_slope, jump_slope, share
 
+_rectified = torch.ops.aten.threshold_backward.default
+
 
 class Relu(Elementwise):
     """max(x, 0)."""
 
     onnx = {"Relu": 1}
     adjoint_reads = frozenset({"outputs"})
+    rectifies = True
 
     @classmethod
     def build(cls, node: OnnxNode) -> Relu | None:
         return cls() if node.is_floating(0) else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.clamp(min=0)
+        return torch.relu(x)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
         return (y > 0).to(y.dtype)
+
+    def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return _rectified(g, y, 0)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return above_zero(x, x0)
@@ -133,25 +139,34 @@ class HardSigmoid(Elementwise):
 
 
 class HardSwish(Elementwise):
-    """x · min(max(x/6 + 1/2, 0), 1): a parabola between −3 and 3."""
+    """x · min(max(αx + β, 0), top), α > 0: a parabola between two corners. The operator's own: α = 1/6, β = 1/2, top 1."""
 
     onnx = {"HardSwish": 14}
     adjoint_reads = frozenset({"inputs"})
+
+    def __init__(self, alpha: float = 1 / 6, beta: float = 0.5, top: float = 1.0) -> None:
+        super().__init__()
+        self.alpha, self.beta, self.top = alpha, beta, top
+        plain = alpha == 1 / 6 and beta == 0.5 and top == 1
+        # 0.5 / (1/6) is not quite 3
+        self.plain, self.low, self.high = plain, *((-3.0, 3.0) if plain else (-beta / alpha, (top - beta) / alpha))
 
     @classmethod
     def build(cls, node: OnnxNode) -> HardSwish:
         return cls()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.hardswish(x)
+        return F.hardswish(x) if self.plain else x * (self.alpha * x + self.beta).clamp(0, self.top)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.where(x.abs() < 3, x / 3 + 0.5, (x > 0).to(x.dtype))
+        inside = (x > self.low) & (x < self.high)
+        return torch.where(inside, 2 * self.alpha * x + self.beta, self.top * (x >= self.high).to(x.dtype))
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
-        a, b = x.clamp(-3, 3), x0.clamp(-3, 3)
-        parabola = ((torch.minimum(a, b) + 3) + torch.maximum(a, b)) / 6  # the sum that cancels is then exact
-        return share(x, x0, -3, 3) * parabola + share(x, x0, 3, math.inf)
+        a, b = x.clamp(self.low, self.high), x0.clamp(self.low, self.high)
+        # the sum that cancels is then exact
+        parabola = self.alpha * ((torch.minimum(a, b) - self.low) + torch.maximum(a, b))
+        return share(x, x0, self.low, self.high) * parabola + self.top * share(x, x0, self.high, math.inf)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return inputs[0]

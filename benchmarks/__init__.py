@@ -1,0 +1,1 @@
+"""Speed beside captum, zennit and plain autograd: `python -m benchmarks`."""
