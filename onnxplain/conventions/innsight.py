@@ -33,7 +33,23 @@ if TYPE_CHECKING:
 
 #: what a layer's fused activation may be there, and what else ends nets today
 LAST = frozenset(
-    "Softmax LogSoftmax Sigmoid ArgMax Relu LeakyRelu Tanh Softplus Elu Selu Gelu HardSigmoid HardSwish Mish PRelu".split()
+    [
+        "Softmax",
+        "LogSoftmax",
+        "Sigmoid",
+        "ArgMax",
+        "Relu",
+        "LeakyRelu",
+        "Tanh",
+        "Softplus",
+        "Elu",
+        "Selu",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "Mish",
+        "PRelu",
+    ]
 )
 PROBABILITIES = ("Softmax", "Sigmoid")
 EPSILON, ALPHA = 0.001, 0.5  # what runs; its documentation says 0.01
@@ -65,9 +81,15 @@ def layer_class(node: Node) -> str | None:
     return None
 
 
-LAYER_CLASSES = tuple(
-    "Dense_Layer Conv1D_Layer Conv2D_Layer BatchNorm_Layer AvgPool1D_Layer AvgPool2D_Layer MaxPool1D_Layer "
-    "MaxPool2D_Layer".split()
+LAYER_CLASSES = (
+    "Dense_Layer",
+    "Conv1D_Layer",
+    "Conv2D_Layer",
+    "BatchNorm_Layer",
+    "AvgPool1D_Layer",
+    "AvgPool2D_Layer",
+    "MaxPool1D_Layer",
+    "MaxPool2D_Layer",
 )
 
 
@@ -91,8 +113,8 @@ GLOBAL_MAX: tuple[Row, ...] = (("GlobalMaxPool", EveryWinner()), ("ReduceMax", E
 def lrp_rules(
     rule_name: str | Mapping[str, str] = "simple", rule_param: Any = None, winner_takes_all: bool = True
 ) -> Composite:
-    """The composite of innsight's `rule_name` and `rule_param`: one for all, or dicts by layer class; each falls back on
-    its own ("simple"; ε = 0.001, α = 0.5)."""
+    """The composite of innsight's `rule_name` and `rule_param`: one for all, or dicts by layer class; each falls back
+    on its own ("simple"; ε = 0.001, α = 0.5)."""
     rows: list[Row] = []
     for name in LAYER_CLASSES:
         chosen = rule_name if isinstance(rule_name, str) else rule_name.get(name, "simple")
@@ -130,9 +152,8 @@ def _rule(layer: str, name: str, number: Any) -> Rule:
             return LiteralAlphaBeta(ALPHA if number is None else float(number), 0.0 if norm else None)
         case "pass" if norm:
             return Pass()
-    raise RuleError(
-        f"{layer} has no rule {name!r}: it has {', '.join(RULE_NAMES)}{', pass' if norm else '; pass is for BatchNorm_Layer'}"
-    )
+    passing = ", pass" if norm else "; pass is for BatchNorm_Layer"
+    raise RuleError(f"{layer} has no rule {name!r}: it has {', '.join(RULE_NAMES)}{passing}")
 
 
 def checked(value: Any, what: str) -> None:
@@ -153,8 +174,8 @@ def _lrp(method: Any) -> Composite:
         checked(spec, "composite")
         return lrp_rules(spec, None, method.winner_takes_all)
     raise RuleError(
-        f"LRP(convention='innsight') takes one of {', '.join(RULE_NAMES)}, or {{layer class: one of them}}, got {spec!r}; "
-        "numbers are given with onnxplain.innsight.run_lrp(rule_param=...)"
+        f"LRP(convention='innsight') takes one of {', '.join(RULE_NAMES)}, or {{layer class: one of them}}, got "
+        f"{spec!r}; numbers are given with onnxplain.innsight.run_lrp(rule_param=...)"
     )
 
 

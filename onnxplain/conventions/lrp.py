@@ -32,7 +32,11 @@ def in_form(default: Any, forms: Forms, front: tuple[Row, ...], title: str) -> C
 
     def rules(method: Any) -> Composite:
         spec = default if method.composite is None else method.composite
-        own = composite_from(spec) if isinstance(spec, Composite) else composite_from(spec, winner_takes_all=method.winner_takes_all)
+        own = (
+            composite_from(spec)
+            if isinstance(spec, Composite)
+            else composite_from(spec, winner_takes_all=method.winner_takes_all)
+        )
         rows = [(match, forms.get(type(rule), _same)(rule)) for match, rule in own.rows]
         return Composite((*front, *rows), written=f"{title}'s {own!r}")
 

@@ -36,7 +36,9 @@ def run_lime(
     """
     conv, feeds, refs = _prepared(model, data, data_ref, channels_first, converting)
     means = {name: r.mean(0, keepdims=True) for name, r in refs.items()}
-    return _run("LIME", conv, feeds, Lime(n_samples=n, baseline=means), output_idx, output_label, channels_first, {"n": n}, seed)
+    return _run(
+        "LIME", conv, feeds, Lime(n_samples=n, baseline=means), output_idx, output_label, channels_first, {"n": n}, seed
+    )
 
 
 def run_shap(
@@ -65,8 +67,8 @@ def _prepared(
     conv = model if isinstance(model, Converter) else convert(model, **converting)
     if len(conv.input_dim) > 1 or len(conv.output_dim) > 1:
         raise InputError(
-            f"the model has {len(conv.input_dim)} inputs and {len(conv.output_dim)} outputs; run_lime and run_shap take one "
-            "of each: onnxplain.explain(model, data, 'lime') takes several"
+            f"the model has {len(conv.input_dim)} inputs and {len(conv.output_dim)} outputs; run_lime and run_shap "
+            "take one of each: onnxplain.explain(model, data, 'lime') takes several"
         )
     at = conv.at("float", channels_first)
     feeds = feeds_of(conv, at, data, channels_first)

@@ -25,11 +25,15 @@ def choose(conv: Converter, output_idx: Any, output_label: Any) -> Chosen:
     by_label = None
     if output_label is not None:
         by_label = [
-            None if v is None else [_position(name, conv.output_names[k]) for name in ([v] if isinstance(v, str) else v)]
+            None
+            if v is None
+            else [_position(name, conv.output_names[k]) for name in ([v] if isinstance(v, str) else v)]
             for k, (v, _) in enumerate(_each(output_label, sizes))
         ]
     if by_idx is not None and by_label is not None and by_idx != by_label:
-        raise TargetError(f"output_idx={output_idx!r} and output_label={output_label!r} name different nodes: give one of them")
+        raise TargetError(
+            f"output_idx={output_idx!r} and output_label={output_label!r} name different nodes: give one of them"
+        )
     chosen = by_idx or by_label or [list(range(min(MOST, sizes[0]))), *[None] * (len(sizes) - 1)]
     if all(v is None for v in chosen):
         raise TargetError("no output is chosen: output_idx is None for all of them")
@@ -39,7 +43,9 @@ def choose(conv: Converter, output_idx: Any, output_label: Any) -> Chosen:
 def _each(given: Any, sizes: Sequence[int]) -> list[tuple[Any, int]]:
     """(what is given, nodes) for each output."""
     entries = given.tolist() if isinstance(given, np.ndarray) else given
-    several = isinstance(entries, (list, tuple)) and any(v is None or isinstance(v, (list, tuple, np.ndarray, range)) for v in entries)
+    several = isinstance(entries, (list, tuple)) and any(
+        v is None or isinstance(v, (list, tuple, np.ndarray, range)) for v in entries
+    )
     listed = list(entries) if several else [entries]
     if len(listed) > len(sizes):
         raise TargetError(f"{len(listed)} entries for {len(sizes)} outputs: {given!r}")

@@ -80,18 +80,23 @@ def convert(
 ) -> Converter:
     """A `Converter` for whatever `onnxplain.load` takes, or a dict of layers with innsight's keys.
 
-    `input_dim`: needed where the model's sizes are free; else it is compared. `input_names`, `output_names`: names along
-    the axes and of the output nodes, a list where there is one, a list of lists otherwise.
+    `input_dim`: needed where the model's sizes are free; else it is compared. `input_names`, `output_names`: names
+    along the axes and of the output nodes, a list where there is one, a list of lists otherwise.
     """
     given = None if input_dim is None else _sizes(input_dim)
     loaded = _load(model, given, checked_dtype(dtype), True)
-    dims = [_dim(spec, None if given is None else given[k] if k < len(given) else None) for k, spec in enumerate(loaded.inputs.values())]
+    dims = [
+        _dim(spec, None if given is None else given[k] if k < len(given) else None)
+        for k, spec in enumerate(loaded.inputs.values())
+    ]
     if given is not None and given != dims:
         raise InputError(f"input_dim={input_dim!r} does not fit: the model's inputs have sizes {dims} (channels first)")
     out_dims = [_output_dim(loaded, o, dims) for o in loaded.outputs]
     stored_inputs = [_stored(spec, dim) for spec, dim in zip(loaded.inputs.values(), dims, strict=True)]
     names_in = [_axes(n, dim) for n, dim in zip(_per_value(input_names, len(dims), "input_names"), dims, strict=True)]
-    names_out = [_flat(n, dim) for n, dim in zip(_per_value(output_names, len(out_dims), "output_names"), out_dims, strict=True)]
+    names_out = [
+        _flat(n, dim) for n, dim in zip(_per_value(output_names, len(out_dims), "output_names"), out_dims, strict=True)
+    ]
     known = loaded.labels
     conv = Converter(
         source=model,
@@ -127,7 +132,9 @@ def _load(source: Any, dims: Sequence[tuple[int, ...]] | None, dtype: str, chann
         if str(source.dtype).endswith(real):
             return source
         if source.source is None:
-            raise InputError(f"{source!r} was loaded in {source.dtype} without its file: convert the file itself for dtype={dtype!r}")
+            raise InputError(
+                f"{source!r} was loaded in {source.dtype} without its file: convert the file itself for dtype={dtype!r}"
+            )
         return load(source.source, dtype=real, verify="never")
     if isinstance(source, Mapping) and "layers" in source:
         from onnxplain_converters import ConversionError
@@ -154,7 +161,9 @@ def _dim(spec: Spec, given: tuple[int, ...] | None) -> tuple[int, ...]:
     """Channels first; free axes are filled from what was given."""
     shape = spec.sample_shape
     if len(shape) not in LETTERS:
-        raise InputError(f"input {spec.name!r} is {spec.described()}: innsight knows tables, series and images (1 to 3 axes)")
+        raise InputError(
+            f"input {spec.name!r} is {spec.described()}: innsight knows tables, series and images (1 to 3 axes)"
+        )
     if channels_last(spec):
         shape = (shape[-1], *shape[:-1])
     if None in shape and (given is None or len(given) != len(shape)):
@@ -170,7 +179,9 @@ def _output_dim(model: Model, output: str, dims: Sequence[tuple[int, ...]]) -> t
             feeds[n] = np.zeros((1, *((*d[1:], d[0]) if channels_last(spec) else d)), np.float32)
         shape = model.predict(feeds)[output].shape[1:]
     if len(shape) != 1:
-        raise InputError(f"output {output!r} has {len(shape)} axes without the samples: innsight explains outputs with one")
+        raise InputError(
+            f"output {output!r} has {len(shape)} axes without the samples: innsight explains outputs with one"
+        )
     return (int(shape[0] or 0),)
 
 

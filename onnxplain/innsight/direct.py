@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,10 @@ def torch_grad(
     several, a list of lists); by default the first ten of the first. The module runs as in `eval()`, on a copy.
     """
     m = _Module(module, data, output_idx, ignore_last_act, dtype)
-    parts: Callable[[], Parts] = lambda: iter([(m.x, m.x if times_input else None)])
+
+    def parts() -> Parts:
+        yield m.x, m.x if times_input else None
+
     return m.result("Gradient", parts, 1, {"times_input": times_input}, return_object, goal=m.explained(m.x))
 
 
@@ -95,7 +97,9 @@ def torch_intgrad(
             yield tuple(r + alpha * d for r, d in zip(x0, difference, strict=True)), difference if times_input else None
 
     goal = [y - y0 for y, y0 in zip(m.explained(m.x), m.explained(x0), strict=True)]
-    return m.result("IntegratedGradient", parts, n, {"x_ref": x_ref, "n": n, "times_input": times_input}, return_object, goal)
+    return m.result(
+        "IntegratedGradient", parts, n, {"x_ref": x_ref, "n": n, "times_input": times_input}, return_object, goal
+    )
 
 
 def torch_expgrad(
@@ -131,7 +135,9 @@ class _Module:
 
     def __init__(self, module: nn.Module, data: Any, output_idx: Any, ignore_last_act: bool, dtype: str) -> None:
         if not isinstance(module, nn.Module):
-            raise InputError(f"{type(module).__name__} is no torch.nn.Module; run_grad and its like explain converted models")
+            raise InputError(
+                f"{type(module).__name__} is no torch.nn.Module; run_grad and its like explain converted models"
+            )
         self.dtype_name, self.ignore_last_act = checked_dtype(dtype), ignore_last_act
         self.dtype = getattr(torch, DTYPES[dtype])
         self.whole = copy.deepcopy(module).cpu().to(self.dtype).eval().requires_grad_(False)
@@ -142,7 +148,9 @@ class _Module:
         self.chosen = _chosen(output_idx, self.sizes)
 
     def _tensors(self, data: Any, what: str) -> Inputs:
-        each = data if isinstance(data, (list, tuple)) and np.ndim(data[0]) > 0 and not np.isscalar(data[0][0]) else [data]
+        each = (
+            data if isinstance(data, (list, tuple)) and np.ndim(data[0]) > 0 and not np.isscalar(data[0][0]) else [data]
+        )
         return tuple(torch.from_numpy(numbers(x, what)).to(self.dtype) for x in each)
 
     def rows(self, given: Any, what: str) -> Inputs:
@@ -233,7 +241,8 @@ class _Module:
         dims = [tuple(x.shape[1:]) for x in self.x]
         letters = {1: "X", 2: "CL", 3: "CHW"}
         names = [
-            [[f"{letters.get(len(d), 'ABCDEFGH')[k]}{j + 1}" for j in range(size)] for k, size in enumerate(d)] for d in dims
+            [[f"{letters.get(len(d), 'ABCDEFGH')[k]}{j + 1}" for j in range(size)] for k, size in enumerate(d)]
+            for d in dims
         ]
         labels = [[f"Y{k + 1}" for k in range(size)] for size in self.sizes]
         return Converter(self.whole, dims, names, [(s,) for s in self.sizes], labels, self.dtype_name)
@@ -254,7 +263,9 @@ def _without_last(module: nn.Module) -> nn.Module:
 
 
 def _chosen(output_idx: Any, sizes: Sequence[int]) -> list[list[int] | None]:
-    several = isinstance(output_idx, (list, tuple)) and any(v is None or isinstance(v, (list, tuple)) for v in output_idx)
+    several = isinstance(output_idx, (list, tuple)) and any(
+        v is None or isinstance(v, (list, tuple)) for v in output_idx
+    )
     if output_idx is None:
         each: list[Any] = [list(range(min(MOST, sizes[0])))]
     else:

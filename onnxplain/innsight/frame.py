@@ -12,10 +12,20 @@ from ..result.optional import optional
 if TYPE_CHECKING:
     from .result import Output, Result
 
-COLUMNS = (
-    "data model_input model_output feature feature_2 channel output_node value pred decomp_sum decomp_goal "
-    "input_dimension".split()
-)
+COLUMNS = [
+    "data",
+    "model_input",
+    "model_output",
+    "feature",
+    "feature_2",
+    "channel",
+    "output_node",
+    "value",
+    "pred",
+    "decomp_sum",
+    "decomp_goal",
+    "input_dimension",
+]
 
 
 def data_frame(result: Result) -> Any:

@@ -32,8 +32,8 @@ def feeds_of(conv: Converter, model: Model, data: Any, channels_first: bool, wha
         shape = dim if channels_first or len(dim) == 1 else (*dim[1:], dim[0])
         if array.shape[1:] != shape or array.ndim != len(shape) + 1:
             raise InputError(
-                f"{what} for input {name!r} has shape {array.shape}, the model wants (samples, {', '.join(map(str, shape))}); "
-                f"channels_first is {channels_first}"
+                f"{what} for input {name!r} has shape {array.shape}, the model wants (samples, "
+                f"{', '.join(map(str, shape))}); channels_first is {channels_first}"
             )
         out[name] = to_model(array, channels_first, model, name)
     return out

@@ -34,7 +34,9 @@ def plot(
     """Rows are samples, columns nodes and, within them, inputs."""
     samples = [int(i) for i in np.atleast_1d(data_idx)]
     columns = [
-        (explanation(result, o), t, name) for o, t in nodes(result, output_idx, output_label) for name in _inputs(result, o)
+        (explanation(result, o), t, name)
+        for o, t in nodes(result, output_idx, output_label)
+        for name in _inputs(result, o)
     ]
     rows = len(next(iter(columns[0][0].attributions.values())).values)
     if wrong := [i for i in samples if not 0 <= i < rows]:
@@ -74,13 +76,17 @@ def plot_global(
 ) -> Any:
     """One figure per node; a list where there are several."""
     if result.method == "ConnectionWeights" and not result.fields["times_input"]:
-        raise InputError("connection weights are the same for all samples: there is nothing to plot over them, use plot()")
+        raise InputError(
+            "connection weights are the same for all samples: there is nothing to plot over them, use plot()"
+        )
     _aggregate(aggr_channels)
     figures = []
     for o, t in nodes(result, output_idx, output_label):
         e = explanation(result, o)
         n = len(next(iter(e.attributions.values())).values)
-        chosen = range(n) if isinstance(data_idx, str) and data_idx == "all" else [int(i) for i in np.atleast_1d(data_idx)]
+        chosen = (
+            range(n) if isinstance(data_idx, str) and data_idx == "all" else [int(i) for i in np.atleast_1d(data_idx)]
+        )
         some = e if len(chosen) == n else _rows(e, chosen)
         mark = None if ref_data_idx is None else list(chosen).index(ref_data_idx) if ref_data_idx in chosen else None
         if ref_data_idx is not None and mark is None:
@@ -144,9 +150,13 @@ def _rows(e: Explanation, rows: Sequence[int]) -> Explanation:
 
     def cut(a: Attribution) -> Attribution:
         labels = {**a.labels, "sample": tuple(a.labels["sample"][i] for i in rows)}
-        return dataclasses.replace(a, values=a.values[index], labels=labels, data=None if a.data is None else a.data[index])
+        return dataclasses.replace(
+            a, values=a.values[index], labels=labels, data=None if a.data is None else a.data[index]
+        )
 
-    tables = {f: {o: t[index] for o, t in getattr(e, f).items()} for f in ("predictions", "goals", "sums", "target_units")}
+    tables: dict[str, Any] = {
+        f: {o: t[index] for o, t in getattr(e, f).items()} for f in ("predictions", "goals", "sums", "target_units")
+    }
     return dataclasses.replace(e, attributions={k: cut(a) for k, a in e.attributions.items()}, **tables)
 
 

@@ -81,9 +81,12 @@ class Result:
         return [None if o is None else o.goals for o in self.outputs]
 
     def get_result(self, type: str = "array") -> Any:
-        """"array": numpy (samples, *dims, nodes), NaN where an input cannot reach the output; "torch_tensor": the same as
+        """The attributions as innsight's `type`.
+
+        "array": numpy (samples, *dims, nodes), NaN where an input cannot reach the output; "torch_tensor": the same as
         tensors, None there; "data.frame": innsight's columns. Nested as {"Output_1": {"Input_1": …}}, each level only
-        where there are several."""
+        where there are several.
+        """
         if type == "array":
             return self._nested(lambda v, shape: np.full(shape, np.nan) if v is None else v)
         if type in ("torch_tensor", "torch.tensor"):
@@ -132,7 +135,9 @@ class Result:
         """All samples (`data_idx`) at once, one figure per node: boxes for tables, maps for series and images."""
         from .plots import plot_global
 
-        return plot_global(self, output_idx, output_label, data_idx, ref_data_idx, aggr_channels, preprocess_FUN, as_plotly)
+        return plot_global(
+            self, output_idx, output_label, data_idx, ref_data_idx, aggr_channels, preprocess_FUN, as_plotly
+        )
 
     def boxplot(self, **arguments: Any) -> Any:
         """`plot_global` under R's name."""

@@ -29,7 +29,7 @@ from .choice import Chosen, choose
 from .converter import Converter
 from .goals import explained
 from .layout import Feeds, feeds_of
-from .result import Result, output_of
+from .result import Output, Result, output_of
 
 CONVENTION: dict[str, Any] = {"convention": "innsight"}
 
@@ -154,9 +154,19 @@ def run_deepshap(
     """DeepLIFT averaged over at most `limit_ref` rows of `data_ref` (one sample of zeros by default)."""
     run = _Run(converter, data, channels_first, output_idx, output_label, ignore_last_act, verbose, dtype)
     method = DeepShap(
-        run.references(data_ref), rule_name, limit_ref, winner_takes_all, ignore_last_activation=ignore_last_act, **CONVENTION
+        run.references(data_ref),
+        rule_name,
+        limit_ref,
+        winner_takes_all,
+        ignore_last_activation=ignore_last_act,
+        **CONVENTION,
     )
-    fields = {"rule_name": rule_name, "data_ref": data_ref, "limit_ref": limit_ref, "winner_takes_all": winner_takes_all}
+    fields = {
+        "rule_name": rule_name,
+        "data_ref": data_ref,
+        "limit_ref": limit_ref,
+        "winner_takes_all": winner_takes_all,
+    }
     return run("DeepSHAP", method, fields, seed=seed)
 
 
@@ -199,7 +209,9 @@ def run_cw(
         raise InputError("run_cw(times_input=True) multiplies by the data: give data")
     given = data if times_input else None
     run = _Run(converter, given, channels_first, output_idx, output_label, True, verbose, dtype)
-    return run("ConnectionWeights", ConnectionWeights(times_input=times_input, **CONVENTION), {"times_input": times_input})
+    return run(
+        "ConnectionWeights", ConnectionWeights(times_input=times_input, **CONVENTION), {"times_input": times_input}
+    )
 
 
 class _Run:
@@ -248,7 +260,7 @@ class _Run:
         seed: int | None = None,
     ) -> Result:
         progress: Any = "auto" if self.verbose is None else bool(self.verbose)
-        outputs = []
+        outputs: list[Output | None] = []
         for k, (output, nodes) in enumerate(zip(self.model.outputs, self.chosen, strict=True)):
             if nodes is None:
                 outputs.append(None)
@@ -258,7 +270,9 @@ class _Run:
             if goal is not None and self.feeds is not None:
                 goals = explained(self.model, self.feeds, output, self.ignore_last_act)[:, nodes]
                 if goal == "difference":
-                    feeds = {n: np.zeros_like(x[:1]) for n, x in self.feeds.items()} if np.isscalar(baseline) else baseline
+                    feeds = (
+                        {n: np.zeros_like(x[:1]) for n, x in self.feeds.items()} if np.isscalar(baseline) else baseline
+                    )
                     goals = goals - explained(self.model, feeds, output, self.ignore_last_act)[:, nodes]
             outputs.append(output_of(k, e, nodes, self.model, self.channels_first, goals))
         return Result(

@@ -139,14 +139,17 @@ class Float32Mean(Rule):
 
 @dataclass(frozen=True)
 class EveryWinner(Rule):
-    """R_x = R where x is the window's maximum: each of several tied elements gets all of R. Windows must not overlap."""
+    """R_x = R where x is its window's maximum: each of tied elements gets all of R. Windows must not overlap."""
 
     kinds: ClassVar[tuple[type[Layer], ...]] = (Pooling,)
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         layer, x = at.layer, one_value(self, at)
         assert isinstance(layer, Pooling)
-        largest, r = layer.window_transpose(at.outputs[0][None], [x])[0], layer.window_transpose(only(relevance), [x])[0]
+        largest, r = (
+            layer.window_transpose(at.outputs[0][None], [x])[0],
+            layer.window_transpose(only(relevance), [x])[0],
+        )
         assert largest is not None and r is not None
         return (r * (x == largest[0]).to(r.dtype),)
 
@@ -156,7 +159,7 @@ class EveryWinner(Rule):
 
 @dataclass(frozen=True)
 class FirstOfWindow(Rule):
-    """R goes to each window's first element: the maximum of a constant. innsight's connection weights at max-pooling."""
+    """R goes to each window's first element, the maximum of a constant: connection weights at max-pooling."""
 
     kinds: ClassVar[tuple[type[Layer], ...]] = (Pooling,)
 
@@ -181,7 +184,7 @@ class Margined(Protocol):
 
 @dataclass(frozen=True)
 class Crop(Rule):
-    """R of the middle: what lies on the margins is lost, also where they are copies of the value (reflected, repeated)."""
+    """R of the middle: what lies on the margins is lost, copies of the value (reflected, repeated) too."""
 
     kinds: ClassVar[tuple[type[Layer], ...]] = (Routing,)
 

@@ -128,10 +128,9 @@ def _passed(relevance: Relevances, inputs: Sequence[Tensor], outputs: Sequence[T
 
 def pass_to(r: Tensor, x: Tensor) -> Tensor:
     """r, summed to x's shape where x was broadcast."""
-    shape, made = x.shape, r.shape[1:]
-    if shape == made:
+    if x.shape == r.shape[1:]:
         return r
-    shape, made = tuple(shape), tuple(made)
+    shape, made = tuple(x.shape), tuple(r.shape[1:])
     aligned = (1,) * (len(made) - len(shape)) + shape
     if len(aligned) != len(made) or any(n not in (1, m) for n, m in zip(aligned, made, strict=True)):
         raise RuleError(f"Pass needs an output of the input's shape, got {shape} -> {made}; take Epsilon or Norm here")
