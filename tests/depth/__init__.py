@@ -1,0 +1,1 @@
+"""Whole architectures at their full depth, narrow, with random weights."""
