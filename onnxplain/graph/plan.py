@@ -74,12 +74,10 @@ class Forward:
         try:
             for node, forward, inputs_in, outs, frees in self.steps:  # noqa: B007 — an error names the node
                 made = forward(*inputs_in(slots))
-                if not isinstance(made, tuple):
-                    made = (made,)
-                if len(made) < len(outs):
-                    raise ValueError(f"it makes {len(made)} values, not {len(outs)}")
-                for o, y in zip(outs, made):  # noqa: B905 — further outputs that nobody reads may follow
-                    slots[o] = y
+                if len(outs) == 1 and not isinstance(made, tuple):
+                    slots[outs[0]] = made
+                else:
+                    _store(slots, outs, made if isinstance(made, tuple) else (made,))
                 for i in frees:
                     if (x := slots[i]) is not None:
                         key = x.shape, x.dtype
@@ -95,6 +93,13 @@ class Forward:
                 "do all inputs have the shapes the model was made for?"
             ) from error
         return Trace(slots, self.index)
+
+
+def _store(slots: list[Tensor | None], outs: Sequence[int], made: Sequence[Tensor]) -> None:
+    if len(made) < len(outs):
+        raise ValueError(f"it makes {len(made)} values, not {len(outs)}")
+    for o, y in zip(outs, made, strict=False):  # outputs that nobody named may follow
+        slots[o] = y
 
 
 def getter(values: Sequence[str], index: Mapping[str, int]) -> Callable[[list[Any]], Sequence[Any]]:
@@ -236,7 +241,7 @@ class Backward:
                 if i < n and (p := pulled[i]) is not None:
                     before = relevance[slot]
                     relevance[slot] = p if before is None else before + p
-        return {v: r for v in self.wanted if (r := relevance[self.index[v]]) is not None}
+        return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
 
 
 def settles(node: Node) -> bool:

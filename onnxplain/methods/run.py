@@ -52,7 +52,8 @@ class Results:
         """Samples start, start + 1, … of one array."""
         rows = part.cpu().numpy() if isinstance(part, Tensor) else part
         if key not in table:
-            table[key] = np.zeros((self.n, *rows.shape[1:]), rows.dtype)
+            # in memory targets come first, as they do on a walk: copying is then no transposition
+            table[key] = np.moveaxis(np.zeros((*rows.shape[-1:], self.n, *rows.shape[1:-1]), rows.dtype), 0, -1)
         table[key][start : start + len(rows)] = rows
 
 
