@@ -119,6 +119,6 @@ CASES = (
     Case("small conv, 100 targets", nets.small_conv, (8, 3, 64, 64), ("gradient", "epsilon"), tuple(range(100)), quick=False),
     Case("small conv, 50-step IG", nets.small_conv, (8, 3, 64, 64), ("ig",)),
     Case("MLP, 1,000 × 100, 50-step IG", nets.mlp, (1_000, 100), ("ig",)),
-    Case("MLP, DeepShap 200 × 100 × 10", nets.mlp, (200, 100), ("deepshap",), TEN),
+    Case("small MLP, DeepShap 200 × 100 × 10", nets.small_mlp, (200, 100), ("deepshap",), TEN),
     Case("chain of 1,000 nodes", nets.chain, (1, 4), ("gradient", "epsilon"), (3,), per_node=True),
 )

@@ -76,11 +76,25 @@ def mlp() -> nn.Module:
     return nn.Sequential(*_dense(100, 256, 256, 10))
 
 
+def small_mlp() -> nn.Module:
+    """100 features, two hidden layers of 64, 10 outputs."""
+    return nn.Sequential(*_dense(100, 64, 64, 10))
+
+
+class Link(nn.Linear):
+    """A 4 × 4 product next to the identity, so that a long chain of them neither dies nor explodes."""
+
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.weight = nn.Parameter(torch.eye(4) + 0.01 * torch.randn(4, 4))
+        self.bias = nn.Parameter(torch.full((4,), 0.01))
+
+
 def chain() -> nn.Module:
     """1,000 nodes that do next to nothing: 500 pairs of a 4 × 4 product and a ReLU."""
     layers: list[nn.Module] = []
     for _ in range(500):
-        layers += [nn.Linear(4, 4), nn.ReLU()]
+        layers += [Link(), nn.ReLU()]
     return nn.Sequential(*layers)
 
 
@@ -96,7 +110,7 @@ def made(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     net = make().eval()
     for m in net.modules():
-        if isinstance(m, nn.Conv2d | nn.Linear):
+        if type(m) in (nn.Conv2d, nn.Linear):
             nn.init.kaiming_normal_(m.weight)
             if m.bias is not None:
                 nn.init.normal_(m.bias, std=0.1)
