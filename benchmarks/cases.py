@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,16 +55,16 @@ class Case:
         others: dict[str, Any] = {w: kind(net) for w, kind in OTHERS.items() if w in who}
         for method in self.methods:
             known = {w: o for w, o in others.items() if o.knows(method)}
-            yield self._row(method, net, model, x, known, lambda m=method: self._differences(m, net, source, x, who))
+            yield self._row(method, net, model, x, known, partial(self._differences, method, net, source, x, who))
 
     def _row(
         self, method: str, net: nn.Module, model: ox.Model, x: Tensor, others: dict[str, Any], differences: Compare
     ) -> Row:
         data, targets, options = x.numpy(), list(self.targets), self._options(method, x)
-        calls: dict[str, Call] = {w: lambda o=o: o.run(method, x, targets, **options) for w, o in others.items()}
+        calls: dict[str, Call] = {w: partial(o.run, method, x, targets, **options) for w, o in others.items()}
         if len(targets) > 1 and method == "gradient":
             calls = {"autograd": lambda: peers.autograd(net, x, targets), **calls}
-        explain = {"onnxplain": lambda: ours.run(model, method, data, targets, **options)}
+        explain: dict[str, Call] = {"onnxplain": lambda: ours.run(model, method, data, targets, **options)}
         if self.per_node:
             explain = {"onnxplain": ours.walk(model, method, data, targets), "explain()": explain["onnxplain"]}
         nodes = len(model.graph.nodes) if self.per_node else None

@@ -110,11 +110,12 @@ def made(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     net = make().eval()
     for m in net.modules():
-        if type(m) in (nn.Conv2d, nn.Linear):
+        if isinstance(m, nn.Conv2d | nn.Linear) and not isinstance(m, Link):
             nn.init.kaiming_normal_(m.weight)
             if m.bias is not None:
                 nn.init.normal_(m.bias, std=0.1)
         if isinstance(m, nn.BatchNorm2d):
+            assert m.running_mean is not None and m.running_var is not None
             nn.init.normal_(m.running_mean, std=0.1)
             nn.init.uniform_(m.running_var, 0.5, 2.0)
             nn.init.uniform_(m.weight, 0.2, 1.0)
@@ -133,7 +134,7 @@ def as_onnx(net: nn.Module, x: Tensor) -> bytes:
         torch.onnx.export(
             net,
             (x[:2] if len(x) > 1 else x,),
-            file,
+            file,  # type: ignore[arg-type]
             input_names=["x"],
             output_names=["y"],
             dynamic_axes={"x": {0: "n"}, "y": {0: "n"}},

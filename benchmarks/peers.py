@@ -8,10 +8,12 @@ import sys
 import types
 from collections.abc import Sequence
 from importlib import metadata
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .nets import Add
 
@@ -89,7 +91,7 @@ class Zennit:
     """zennit's composites by our names."""
 
     def __init__(self, net: nn.Module) -> None:
-        self.net = _with_sums(net)
+        self.net = _for_zennit(net)
 
     def knows(self, method: str) -> bool:
         return method in ("epsilon", "zplus", "alpha2beta1", "gamma")
@@ -104,7 +106,7 @@ class Zennit:
             return torch.stack([attributor(x.detach().clone(), seed(t))[1].detach() for t in targets])
 
     def composite(self, method: str) -> Any:
-        from zennit import canonizers, composites, rules, types
+        from zennit import composites, rules, types
 
         dense, convolution = (types.Linear, rules.Epsilon()), types.Convolution
         own = {
@@ -114,13 +116,13 @@ class Zennit:
             "gamma": rules.Gamma(gamma=0.25),
         }
         rows = [*composites.layer_map_base(), (convolution, own[method]), dense]
-        merge = [canonizers.SequentialMergeBatchNorm()] if any(isinstance(m, nn.BatchNorm2d) for m in self.net.modules()) else []
-        return composites.LayerMapComposite(rows, canonizers=merge)
+        return composites.LayerMapComposite(rows)
 
 
-def _with_sums(net: nn.Module) -> nn.Module:
-    """A copy in which additions are zennit's own; the net itself where it has none."""
-    if not any(isinstance(m, Add) for m in net.modules()):
+def _for_zennit(net: nn.Module) -> nn.Module:
+    """A copy in which BatchNorms are merged into convolutions (zennit's own way leaves their ε behind) and additions
+    are zennit's; the net itself where it has neither."""
+    if not any(isinstance(m, Add | nn.BatchNorm2d) for m in net.modules()):
         return net
     from zennit.layer import Sum
 
@@ -134,6 +136,10 @@ def _with_sums(net: nn.Module) -> nn.Module:
 
     net = copy.deepcopy(net)
     for m in list(net.modules()):
+        for (name, first), (after, second) in pairwise(list(m.named_children())):
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                setattr(m, name, fuse_conv_bn_eval(first, second))
+                setattr(m, after, nn.Identity())
         if isinstance(getattr(m, "add", None), Add):
             m.add = Stacked()
-    return net
+    return net.requires_grad_(False)
