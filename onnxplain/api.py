@@ -114,12 +114,12 @@ def explain(
     """Attributions of `data` for `target` by `method`.
 
     `model`: what `load` gave, or anything it takes; for methods that only call the model also a function, or a
-    `BlackBox`. `data`: one array (single input), a dict by input name, a tuple in
-    input order, a DataFrame for a tabular input, torch tensors, DLPack objects; samples on the model's sample axis.
+    `BlackBox`. `data`: one array (single input), a dict by input name, a tuple in input order, a DataFrame for a tabular
+    input, torch tensors, DLPack objects; samples on the model's sample axis.
     `target`: "predicted", "all", a unit (number, label, or a position tuple), a list of units, `PerSample`, `Contrast`,
     `Top`, {output: any of these}, or a callable of the outputs that gives one value per sample.
-    `layers`: internal values that get attributions as well, by name or pattern ("encoder/*"), or "all". `chunk_size`: samples per walk, or (samples, targets);
-    the numbers do not depend on it. `max_memory`: bytes, or "2GB". `seed`: for methods that draw random numbers.
+    `layers`: internal values that get attributions as well, by name or pattern ("encoder/*"), or "all".
+    `chunk_size`: samples per walk, or (samples, targets); the numbers do not depend on it. `max_memory`: bytes, or "2GB". `seed`: for methods that draw random numbers.
 
     Raises `InputError`, `TargetError`, `RuleError`.
     """

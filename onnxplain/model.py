@@ -17,7 +17,7 @@ from .frontend.passes import UNMERGED, simplify
 from .graph.graph import Graph
 from .graph.plan import Forward, walked
 from .graph.sources import find_sources
-from .specs import Spec
+from .specs import Spec, fixed_rows
 
 #: rows of one forward pass of `predict`
 PREDICT_ROWS = 256
@@ -85,13 +85,7 @@ class Model:
     @cached_property
     def fixed_rows(self) -> int | None:
         """The number of samples the model insists on, if it does."""
-        counts = {n: s.fixed_batch for n, s in self.inputs.items() if s.fixed_batch is not None}
-        if len(set(counts.values())) > 1:
-            raise InputError(
-                f"the inputs insist on different numbers of samples {counts}: say which axis holds them with "
-                "batch_axis={input name: axis, or None for one without samples}"
-            )
-        return next(iter(counts.values()), None)
+        return fixed_rows(self.inputs)
 
     def graph_with(self, values: Iterable[str], merged: bool = True) -> Graph:
         """The graph in which these internal values are computed: of two layers that were merged, the value between

@@ -42,9 +42,24 @@ class Spec:
         """The number of samples the model insists on, if it does."""
         return None if self.batch_axis is None or not self.shape else self.shape[self.batch_axis]
 
+    def native(self, x: Any) -> Any:
+        """A tensor with samples first → as the model reads it."""
+        return x if self.batch_axis in (None, 0) else x.movedim(0, self.batch_axis)
+
     def described(self) -> str:
         shown = [str(s) if s is not None else (self.symbols[i] if i < len(self.symbols) and self.symbols[i] else "?") for i, s in enumerate(self.shape)]
         return f"{self.dtype} ({', '.join(map(str, shown))})" if self.rank_known else f"{self.dtype} (rank unknown)"
+
+
+def fixed_rows(inputs: Mapping[str, Spec]) -> int | None:
+    """The number of samples that the inputs insist on, if they do."""
+    counts = {n: s.fixed_batch for n, s in inputs.items() if s.fixed_batch is not None}
+    if len(set(counts.values())) > 1:
+        raise InputError(
+            f"the inputs insist on different numbers of samples {counts}: say which axis holds them with "
+            "batch_axis={input name: axis, or None for one without samples}"
+        )
+    return next(iter(counts.values()), None)
 
 
 NUMPY_NAMES = {"float": "float32", "double": "float64", "bool": "bool"}

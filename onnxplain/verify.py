@@ -43,7 +43,7 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
     tries = [prepare(model.inputs, data, model.dtype, model.device)] if data is not None else _made_up(model)
     reason = "no example data could be made up for its free axes: pass example="
     for feeds in tries:
-        native = {n: _native(x, model.inputs[n]) for n, x in feeds.items()}
+        native = {n: model.inputs[n].native(x) for n, x in feeds.items()}
         try:
             expected = dict(zip(model.outputs, runtime.run(list(model.outputs), _typed(runtime, native)), strict=True))
         except Exception as error:  # noqa: BLE001 — as above
@@ -97,10 +97,6 @@ def _made_up(model: Model) -> list[dict[str, torch.Tensor]]:
 
 def _integer(s: Spec) -> torch.dtype:
     return torch.bool if s.dtype == "bool" else getattr(torch, {"uint16": "int64", "uint32": "int64", "uint64": "int64"}.get(s.dtype, s.dtype))
-
-
-def _native(x: torch.Tensor, s: Spec) -> torch.Tensor:
-    return x if s.batch_axis in (None, 0) else x.movedim(0, s.batch_axis)
 
 
 _ORT_TYPES = {"float": np.float32, "double": np.float64, "float16": np.float16, "bfloat16": np.float32}

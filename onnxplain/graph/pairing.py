@@ -27,19 +27,13 @@ class Pairing:
     n0: int = 1
     per_row: frozenset[str] = frozenset()
 
-    @property
-    def rows(self) -> int:
-        return self.n if self.n0 == 1 or self.n0 == self.n else self.n * self.n0
-
     def of(self, names: Sequence[str], at: Values, at0: Values) -> tuple[list[Tensor], list[Tensor]]:
         pairs = [self.pair(v, at[v], at0[v]) for v in names]
         return [p[0] for p in pairs], [p[1] for p in pairs]
 
     def pair(self, name: str, x: Tensor, x0: Tensor) -> tuple[Tensor, Tensor]:
-        if x.shape == x0.shape and (self.n == self.n0 or name not in self.per_row):
-            return x, x0
-        if name not in self.per_row:
-            # a value that no explained input reaches: shapes and their like, the same in both passes
+        # a value that no explained input reaches (shapes and their like) is the same in both passes
+        if name not in self.per_row or (self.n == self.n0 and x.shape == x0.shape):
             return x, x0
         if self.n == 1 or self.n0 == 1:
             x, x0 = torch.broadcast_tensors(x, x0)

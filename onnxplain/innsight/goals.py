@@ -11,7 +11,6 @@ from ..conventions.innsight import LAST
 from ..data import prepare
 from ..graph.last_activation import explained_value
 from ..graph.plan import Forward
-from ..methods.problem import native
 from ..model import Model
 
 
@@ -20,5 +19,5 @@ def explained(model: Model, feeds: Mapping[str, np.ndarray], output: str, ignore
     graph, at = explained_value(model.graph_with((), merged=False), output, LAST if ignore_last_act else ())
     x = prepare(model.inputs, dict(feeds), model.dtype, model.device)
     with torch.inference_mode():
-        trace = Forward(graph, graph.inputs, [at.value], []).run({n: native(v, model.inputs[n]) for n, v in x.items()})
+        trace = Forward(graph, graph.inputs, [at.value], []).run({n: model.inputs[n].native(v) for n, v in x.items()})
     return trace[at.value].cpu().numpy()

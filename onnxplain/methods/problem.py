@@ -49,7 +49,7 @@ class Problem:
 
     def feed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Samples first → as the model reads it."""
-        return {n: native(x, self.inputs[n]) for n, x in values.items()}
+        return {n: self.inputs[n].native(x) for n, x in values.items()}
 
     @staticmethod
     def rows_first(r: Tensor, axis: int | None) -> Tensor:
@@ -95,10 +95,6 @@ class Problem:
 
     def sources_at(self, trace: Trace) -> dict[str, Tensor]:
         return {s.value: _first(trace[s.value], self.source_axis(s)) for s in self.sources}
-
-
-def native(x: Tensor, spec: Spec) -> Tensor:
-    return x if spec.batch_axis in (None, 0) else x.movedim(0, spec.batch_axis)
 
 
 def _native(x: Tensor, axis: int | None) -> Tensor:

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
 from ..graph.graph import Node
 from ..graph.pairing import Pairing, repeat_rows
 from ..graph.plan import Trace
 from ..rules.base import Relevances, Site
+from ..specs import fixed_rows
 from ..targets import Selection
 from .base import Chunk, Method, Step
 from .chunks import Sizes, bytes_from, measure, sizes
@@ -76,13 +76,8 @@ class Runner:
         """The number of rows the model insists on; 1 where a floating input is shared by all samples, so that each
         sample gets its own attribution of it."""
         inputs = self.problem.inputs
-        counts = {n: s.fixed_batch for n, s in inputs.items() if s.fixed_batch is not None}
-        if len(set(counts.values())) > 1:
-            raise InputError(
-                f"the inputs insist on different numbers of samples {counts}: say which axis holds them with batch_axis="
-            )
-        if counts:
-            return next(iter(counts.values()))
+        if (rows := fixed_rows(inputs)) is not None:
+            return rows
         shared = [s for s in inputs.values() if s.batch_axis is None]
         return 1 if any(s.floating for s in shared) or len(shared) == len(inputs) else None
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ..errors import RuleError
 from ..graph.graph import Graph
-from ..graph.pairing import repeat_rows
 from ..rules.composites import Composite, everywhere
 from ..rules.gradient import Adjoint
 from .base import Chunk, Method, Seed, Step, as_weights, nonnegative, positive
@@ -171,5 +170,5 @@ class Smooth(Method):
                 some = next(iter(x.values()))
                 weights = some.new_ones(step.k) if step.weights is None else step.weights
                 yield dataclasses.replace(
-                    step, x=repeat_rows(x, 1) if step.x is None else step.x, weights=weights / self.n_samples
+                    step, x=x if step.x is None else step.x, weights=weights / self.n_samples
                 )

@@ -8,28 +8,17 @@ import torch
 from onnxplain.graph.graph import Graph, Node
 from onnxplain.graph.plan import Backward, Forward
 from onnxplain.graph.rectified import rectified
-from onnxplain.layers.base import Layer, OnnxNode, layer_for
+from onnxplain.layers.base import Layer
 from onnxplain.rules import AlphaBeta, Epsilon, Gamma, Pass, Rule, WinnerTakesAll, Zero, ZPlus
+
+from .sites import built
 
 RULES = [Epsilon(), Epsilon(0.25), Zero(), ZPlus(), AlphaBeta(2, 1), Gamma(0.25), Gamma(0.25, variant="original")]
 RULES += [Epsilon(bias="ignore"), Epsilon(bias="distribute"), AlphaBeta(2, 1, bias="whole"), Gamma(0.5, bias="ignore")]
 
 
 def layer(op: str, *constants: torch.Tensor, **attributes: object) -> Layer:
-    inputs = (None, *constants)
-    made = layer_for(
-        OnnxNode(
-            op,
-            13,
-            attributes=attributes,
-            constants=inputs,
-            dynamic=tuple(c is None for c in inputs),
-            floating=(True,) * len(inputs),
-            dtype=torch.float64,
-        )
-    )
-    assert made is not None
-    return made
+    return built(op, attributes, None, *constants)
 
 
 def values(*shape: int, seed: int) -> torch.Tensor:
