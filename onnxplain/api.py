@@ -74,8 +74,7 @@ def load(
     built = build(proto, inputs, outputs, real_dtype)
     raw = built.graph.to(real_device)
     graph = simplify(raw).to(real_device)
-    names = [*raw.inputs, *(o for o in raw.outputs if o not in raw.inputs)]
-    axes = batch_axes(names, built.types, batch_axis)
+    axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     metadata = {m.key: m.value for m in proto.metadata_props}
     of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}
     of_outputs = labels_for(output_labels, raw.outputs, "output_labels") or stored_labels(metadata, "output_labels") or {}

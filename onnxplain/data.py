@@ -18,6 +18,8 @@ INTEGER_LIMITS = {
     for sign in ("", "u")
     for bits in (8, 16, 32, 64)
 }
+#: what an output can be cast to
+NUMPY_TYPES = frozenset({"float16", "float32", "float64", "bool", *INTEGER_LIMITS})
 #: integer types torch computes with little support: widened, as the frontend does with constants
 WIDENED = {"uint16": torch.int64, "uint32": torch.int64, "uint64": torch.int64}
 
@@ -39,10 +41,18 @@ def by_input(specs: Mapping[str, Spec], data: Any, what: str = "data") -> dict[s
     return {names[0]: data}
 
 
-def prepare(specs: Mapping[str, Spec], data: Any, dtype: torch.dtype, device: torch.device, what: str = "data") -> dict[str, Tensor]:
-    """Tensors by input name with the sample axis first (inputs without one as they are). Raises `InputError`."""
-    tensors = {n: to_tensor(specs[n], x, dtype, what) for n, x in by_input(specs, data, what).items()}
-    counts = {n: t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None}
+def prepare(
+    specs: Mapping[str, Spec],
+    data: Any,
+    dtype: torch.dtype,
+    device: torch.device,
+    what: str = "data",
+    explained: bool = True,
+) -> dict[str, Tensor]:
+    """Tensors by input name with the sample axis first (inputs without one as they are). Raises `InputError`; what is
+    only predicted, not `explained`, may hold infinite numbers (a mask of −∞), or none at all."""
+    tensors = {n: to_tensor(specs[n], x, dtype, what, explained) for n, x in by_input(specs, data, what).items()}
+    counts = {n: t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None and (explained or t.numel())}
     if len(set(counts.values())) > 1:
         raise InputError(
             f"the inputs of {what} have different numbers of samples: {counts}; an input that all samples share is named "
@@ -51,11 +61,19 @@ def prepare(specs: Mapping[str, Spec], data: Any, dtype: torch.dtype, device: to
     return {n: t.to(device) for n, t in tensors.items()}
 
 
+def as_declared(spec: Spec, y: Tensor) -> np.ndarray:
+    """An output in the type that the model's file gives it; wider where the model is computed in double precision."""
+    array = y.cpu().numpy()
+    if spec.dtype not in NUMPY_TYPES or array.dtype == np.float64:
+        return array
+    return array.astype(spec.dtype, copy=False)
+
+
 def n_samples(specs: Mapping[str, Spec], tensors: Mapping[str, Tensor]) -> int:
     return next((t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None), 1)
 
 
-def to_tensor(spec: Spec, data: Any, dtype: torch.dtype, what: str) -> Tensor:
+def to_tensor(spec: Spec, data: Any, dtype: torch.dtype, what: str, explained: bool = True) -> Tensor:
     array = _array(spec, data, what)
     if spec.rank_known and array.dim() != len(spec.shape):
         hint = ""
@@ -65,10 +83,10 @@ def to_tensor(spec: Spec, data: Any, dtype: torch.dtype, what: str) -> Tensor:
     for i, (got, wanted) in enumerate(zip(array.shape, spec.shape, strict=False)):
         if wanted is not None and i != spec.batch_axis and got != wanted:
             raise InputError(f"input {spec.name!r} wants size {wanted} on axis {i}, {spec.described()}; {what} has shape {tuple(array.shape)}")
-    if array.numel() == 0:
+    if array.numel() == 0 and explained:
         raise InputError(f"input {spec.name!r} is empty: {what} has shape {tuple(array.shape)}")
-    array = _typed(spec, array, dtype, what)
-    if array.is_floating_point() and not all_finite(array):
+    given, array = array, _typed(spec, array, dtype, what)
+    if array.is_floating_point() and not all_finite(array) and (explained or all_finite(given)):
         bad = (~array.isfinite()).nonzero()
         raise InputError(f"input {spec.name!r} holds {len(bad)} NaN or infinite values, the first at {tuple(bad[0].tolist())} of {what}")
     return array if spec.batch_axis in (None, 0) else array.movedim(spec.batch_axis, 0)

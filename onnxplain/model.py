@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import n_samples, prepare
+from .data import as_declared, n_samples, prepare
 from .errors import InputError
 from .frontend.passes import UNMERGED, simplify
 from .graph.graph import Graph
@@ -47,13 +47,15 @@ class Model:
 
     def predict(self, data: Any) -> dict[str, np.ndarray]:
         """{output name: array} for `data` in any form that `explain` takes."""
-        feeds = prepare(self.inputs, data, self.dtype, self.device)
-        return {o: y.cpu().numpy() for o, y in self.forward(feeds).items()}
+        feeds = prepare(self.inputs, data, self.dtype, self.device, explained=False)
+        return {o: as_declared(self.outputs[o], y) for o, y in self.forward(feeds).items()}
 
     def forward(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs (as the model writes them) for checked feeds with samples first; in chunks of rows."""
         n, fixed = n_samples(self.inputs, feeds), self.fixed_rows
         plan = Forward(self.graph, self.graph.inputs, self.graph.outputs, [])
+        if any(x.numel() == 0 for x in feeds.values()):  # an empty value has no rows to go through in pieces
+            return self._whole(plan, feeds)
         whole = any(s.batch_axis is None and o not in self.graph.constants for o, s in self.outputs.items())
         size = fixed or (n if whole else PREDICT_ROWS)
         parts: dict[str, list[Tensor]] = {o: [] for o in self.outputs}
@@ -81,6 +83,12 @@ class Model:
                     kept.append(y.narrow(axis, 0, real) if axis is not None and per_row else y)
         axes = {o: self.outputs[o].batch_axis for o in parts}
         return {o: p[0] if len(p) == 1 or axes[o] is None else torch.cat(p, axes[o] or 0) for o, p in parts.items()}
+
+    def _whole(self, plan: Forward, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The outputs of one call."""
+        with torch.inference_mode():
+            trace = plan.run({n: self.inputs[n].native(x) for n, x in feeds.items()})
+        return {o: trace[o] for o in self.outputs}
 
     @cached_property
     def fixed_rows(self) -> int | None:

@@ -76,10 +76,15 @@ def make_spec(name: str, t: ValueType | None, batch_axis: int | None) -> Spec:
 
 
 def batch_axes(
-    names: Sequence[str], types: Mapping[str, ValueType], given: int | None | Mapping[str, int | None]
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    types: Mapping[str, ValueType],
+    given: int | None | Mapping[str, int | None],
 ) -> dict[str, int | None]:
     """The sample axis of each value: as given; else the axis with the same symbol as the first value's free first
-    axis (recurrent states often carry the batch on axis 1); else 0."""
+    axis (recurrent states often carry the batch on axis 1); else 0, but None where the file's sizes cannot all be a
+    number of samples (`without_samples`)."""
+    names = [*inputs, *(o for o in outputs if o not in inputs)]
     if isinstance(given, Mapping):
         unknown = [k for k in given if k not in names]
         if unknown:
@@ -93,6 +98,7 @@ def batch_axes(
     for axis in given.values() if isinstance(given, Mapping) else [given]:
         if axis is not None and (isinstance(axis, bool) or not isinstance(axis, int)):
             raise InputError(f"batch_axis={given!r}: give the number of an axis, or a dict of them by name")
+    alone = without_samples(inputs, outputs, types) if given is None else frozenset()
     out: dict[str, int | None] = {}
     for n in names:
         shape = types[n].shape if n in types else None
@@ -103,7 +109,7 @@ def batch_axes(
         elif symbol is not None and shape and shape[0] != symbol and shape.count(symbol) == 1:
             axis = shape.index(symbol)
         else:
-            axis = 0
+            axis = None if n in alone else 0
         if shape is not None and len(shape) == 0:
             axis = None
         if axis is not None and shape is not None:
@@ -112,6 +118,17 @@ def batch_axes(
             axis %= len(shape)
         out[n] = axis
     return out
+
+
+def without_samples(inputs: Sequence[str], outputs: Sequence[str], types: Mapping[str, ValueType]) -> frozenset[str]:
+    """Values whose first axis can hold no samples: a fixed size beside a free one, or beside a 1, is a shared table's,
+    say; where all are fixed, differ, and none is 1, a call is one sample as a whole."""
+    first = {n: t.shape[0] for n in (*inputs, *outputs) if (t := types.get(n)) is not None and t.shape}
+    sizes = {first[n] for n in inputs if n in first}
+    if len(sizes - {None}) < 2:
+        return frozenset()
+    free = any(isinstance(s, str) for s in sizes)
+    return frozenset(n for n, s in first.items() if isinstance(s, int) and (s != 1 or (free and n in inputs)))
 
 
 def axis_names(sample_shape: Sequence[int | None]) -> tuple[str, ...]:

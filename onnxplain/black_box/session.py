@@ -52,7 +52,7 @@ def from_file(
     given = labels_for(of_outputs, outs, "output_labels") or stored_labels(metadata, "output_labels") or {}
     unit_names = {**classes, **given}
     feature_names = labels_for(of_inputs, ins, "input_labels") or stored_labels(metadata, "input_labels") or {}
-    axes = batch_axes([*ins, *(o for o in outs if o not in ins)], types, batch_axis)
+    axes = batch_axes(list(ins), list(outs), types, batch_axis)
     specs = {n: make_spec(n, types.get(n), axes[n]) for n in ins}
     specs = {n: replace(s, labels=input_labels(feature_names.get(n), n, s.sample_shape)) for n, s in specs.items()}
     double = all(i.type == "tensor(double)" for i in runtime.get_inputs() if specs[i.name].floating)

@@ -125,19 +125,68 @@ def test_a_model_exported_for_one_sample_takes_many() -> None:
     )
 
 
-def test_inputs_that_insist_on_different_numbers_say_what_to_do() -> None:
+def with_table(rows: int | str, table_rows: int, out: int | str) -> Any:
+    """a (rows, 4) and a table b (table_rows, 3), whose mean row is added to every sample."""
     w = Writer(113)
     table = w.node("MatMul", "b", w.weight(3, 4))
     w.dense(w.node("Add", "a", w.node("ReduceMean", table, axes=[0], keepdims=1)), 4, 2, to="y")
-    proto = w.model({"a": (1, 4), "b": (6, 3)}, {"y": (1, 2)})
-    model = ox.load(proto, verify="never", dtype="float64")
-    data = {"a": np.ones((1, 4)), "b": np.ones((6, 3))}
-    with pytest.raises(ox.InputError, match="batch_axis"):
-        ox.explain(model, data, "gradient")
-    model = ox.load(proto, batch_axis={"b": None}, dtype="float64")
-    e = ox.explain(model, {"a": np.random.default_rng(0).random((3, 4)), "b": data["b"]}, "deeplift", target="all")
+    return w.model({"a": (rows, 4), "b": (table_rows, 3)}, {"y": (out, 2)})
+
+
+@pytest.mark.parametrize("rows", [1, "N"])
+@pytest.mark.parametrize("given", [None, {"b": None}])
+def test_a_fixed_size_beside_one_or_a_free_size_is_that_of_a_table_all_samples_share(rows: Any, given: Any) -> None:
+    model = ox.load(with_table(rows, 6, rows), batch_axis=given, dtype="float64")
+    assert model.inputs["a"].batch_axis == 0 and model.inputs["b"].batch_axis is None
+    data = {"a": np.random.default_rng(0).random((3, 4)), "b": np.ones((6, 3))}
+    assert model.predict(data)["y"].shape == (3, 2)
+    e = ox.explain(model, data, "deeplift", target="all")
     assert e["b"].values.shape == (3, 6, 3, 2)
     close(e.sums["y"], e.goals["y"], 1e-12)
+
+
+def test_where_fixed_sizes_differ_and_none_is_one_a_call_is_one_sample() -> None:
+    model = ox.load(with_table(3, 6, 3), dtype="float64")
+    assert [s.batch_axis for s in (*model.inputs.values(), *model.outputs.values())] == [None] * 3
+    rng = np.random.default_rng(1)
+    data = {"a": rng.random((3, 4)), "b": rng.random((6, 3))}
+    e = ox.explain(model, data, "gradient", target=[(0, 1), (2, 0)])
+    assert e["a"].values.shape == (1, 3, 4, 2) and e["b"].values.shape == (1, 6, 3, 2)
+    for k, (row, unit) in enumerate([(0, 1), (2, 0)]):
+        expected = gradient(model, data, lambda v, at=(row, unit): v["y"][at], ["y"])
+        close(e["a"].values[0, ..., k], expected["a"])
+        close(e["b"].values[0, ..., k], expected["b"])
+    with pytest.raises(ox.InputError, match="wants size 3 on axis 0"):
+        model.predict({"a": data["a"][:2], "b": data["b"]})
+
+
+def test_inputs_that_insist_on_different_numbers_of_samples_say_what_to_do() -> None:
+    model = ox.load(with_table(3, 6, 3), batch_axis=0, dtype="float64", verify="never")
+    with pytest.raises(ox.InputError, match="batch_axis"):
+        ox.explain(model, {"a": np.ones((3, 4)), "b": np.ones((6, 3))}, "gradient")
+
+
+def test_predictions_have_the_types_the_file_declares_and_take_infinite_numbers() -> None:
+    from onnx import TensorProto, helper
+
+    nodes = [helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT16), helper.make_node("Cast", ["x"], ["z"], to=TensorProto.DOUBLE)]
+    nodes.append(helper.make_node("ArgMax", ["x"], ["k"], axis=1, keepdims=0))
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3])],
+        [
+            helper.make_tensor_value_info("y", TensorProto.FLOAT16, ["N", 3]),
+            helper.make_tensor_value_info("z", TensorProto.DOUBLE, ["N", 3]),
+            helper.make_tensor_value_info("k", TensorProto.INT64, ["N"]),
+        ],
+    )
+    model = ox.load(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), verify="never")
+    x = np.array([[-np.inf, 0.5, 2.0]], np.float32)
+    out = model.predict(x)
+    assert {o: y.dtype for o, y in out.items()} == {"y": np.float16, "z": np.float64, "k": np.int64}
+    assert np.array_equal(out["y"], x) and out["k"].tolist() == [2]
+    assert model.predict(np.zeros((0, 3), np.float32))["z"].shape == (0, 3)
 
 
 def test_free_axes_beside_the_samples_may_differ_from_call_to_call() -> None:
