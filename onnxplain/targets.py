@@ -91,6 +91,15 @@ class Selection:
         """(samples, targets) of n samples; −1 where the target is not one unit."""
         return self.terms[0][0] if len(self.terms) == 1 else np.full((n, self.n_targets), -1)
 
+    def times(self, variants: Sequence[str]) -> Selection:
+        """Each target once per variant, variants varying fastest."""
+        if not variants:
+            return self
+        if self.scalar is not None:
+            raise TargetError(f"a callable target cannot be explained in {len(variants)} variants at once: ask for one at a time")
+        terms = tuple((np.repeat(units, len(variants), axis=1), c) for units, c in self.terms)
+        return Selection(terms, tuple(f"{label} | {v}" for label in self.labels for v in variants))
+
     def take(self, targets: slice, rows: Tensor | None = None) -> list[tuple[Tensor, float]]:
         """[(units (targets, rows), coefficient)] of some targets; `rows` repeats or picks samples."""
         out = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from torch import Tensor
@@ -11,8 +11,8 @@ from ..layers.masked import Masked
 from .graph import Graph, Node
 
 
-def with_masks(graph: Graph, masks: Mapping[str, Tensor]) -> Graph:
-    """The graph in which all readers of these values read them through a mask."""
+def with_masks(graph: Graph, masks: Mapping[str, Sequence[Tensor | None]]) -> Graph:
+    """The graph in which all readers of these values read them through their masks, one per condition."""
     nodes: list[Node] = []
     renamed = {v: f"{v} masked" for v in masks}
     for n in graph.nodes:

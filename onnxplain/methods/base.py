@@ -121,6 +121,10 @@ class Method:
         """Internal values that it names: they must exist in the graph it gets."""
         return ()
 
+    def variants(self) -> tuple[str, ...]:
+        """Names of the ways in which every target is explained, side by side on the target axis; none: one, unnamed."""
+        return ()
+
     def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
         """The graph as this method sees it; the values `keep` must stay. Raises `RuleError` where it cannot be used."""
         return graph

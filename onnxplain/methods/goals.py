@@ -54,7 +54,8 @@ class Goals:
                 f"output {at.output!r} has {y.shape[0]} rows for {len(rows)} samples (axis {at.axis}): if the samples lie on "
                 f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}})"
             )
-        return resolve(target, at.output, y.double().cpu().numpy(), self.labels.get(at.output))
+        found = resolve(target, at.output, y.double().cpu().numpy(), self.labels.get(at.output))
+        return found.times(self.method.variants())
 
     def _predicted_value(self, asked: Asked, trace: Trace) -> str:
         """The output itself; before an ArgMax, whose units are others, the value it was computed from."""

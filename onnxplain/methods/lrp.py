@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..errors import RuleError
 from ..graph.graph import Graph
 from ..rules.composites import Composite, composite_from
 from .base import Chunk, Method, Seed, Step
-from .conditions import conditioned, mask_from
+from .conditions import condition_label, conditioned, mask_from
 from .context import Context
 
 
@@ -26,7 +26,8 @@ class LRP(Method):
     shares by value. `seed`: what starts at the target unit: "output" (its value), a number, or an array
     (samples, targets). `conditions`: {internal value: channels}, as channel or unit numbers (axis 1) or a boolean mask
     along that axis or in the shape of one sample: relevance passes these values there only, and what it then is at the
-    inputs is those channels' part (Achtibat et al. 2023, section 3).
+    inputs is those channels' part (Achtibat et al. 2023, section 3). A list of such dicts: all of them in one walk, each
+    target once per condition on the target axis, conditions varying fastest.
     """
 
     name = "lrp"
@@ -36,12 +37,13 @@ class LRP(Method):
     composite: Any = None
     winner_takes_all: bool = True
     seed: Any = "output"
-    conditions: Mapping[str, Any] | None = None
+    conditions: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
 
     def validate(self) -> None:
         self.walk_rules()
-        for value, condition in self._conditions().items():
-            mask_from(value, condition)
+        for each in self._conditions():
+            for value, condition in each.items():
+                mask_from(value, condition)
         if isinstance(self.seed, str) and self.seed not in ("output", "one"):
             raise RuleError(f"LRP has no seed {self.seed!r}: give 'output', 'one', a number, or an array (samples, targets)")
         if not isinstance(self.seed, (str, SeedOf)):
@@ -59,19 +61,29 @@ class LRP(Method):
     def rules(self) -> Composite:
         return self._composite()
 
-    def _conditions(self) -> Mapping[str, Any]:
-        if self.conditions is not None and not isinstance(self.conditions, Mapping):
-            raise RuleError(f"LRP's conditions are a dict {{internal value: channels}}, got {self.conditions!r}")
-        return self.conditions or {}
+    def _conditions(self) -> Sequence[Mapping[str, Any]]:
+        given = self.conditions
+        if given is None:
+            return ()
+        several = [given] if isinstance(given, Mapping) else given
+        if not isinstance(several, (list, tuple)) or not several or not all(isinstance(c, Mapping) for c in several):
+            raise RuleError(f"LRP's conditions are a dict {{internal value: channels}} or a list of such dicts, got {given!r}")
+        return several
 
     def values(self) -> tuple[str, ...]:
-        return tuple(self._conditions())
+        return tuple(dict.fromkeys(v for c in self._conditions() for v in c))
+
+    def variants(self) -> tuple[str, ...]:
+        return tuple(map(condition_label, self._conditions())) if isinstance(self.conditions, (list, tuple)) else ()
 
     def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
         return conditioned(graph, self._conditions(), keep) if self.conditions else graph
 
     def seeding(self) -> Seed:
-        return self.seed
+        n = len(self.variants())
+        if n < 2 or isinstance(self.seed, (str, SeedOf)) or np.ndim(self.seed) != 2:
+            return self.seed
+        return np.repeat(np.asarray(self.seed), n, axis=1)
 
     def prepare(self, context: Context) -> None:
         shape = () if isinstance(self.seed, (str, SeedOf)) else np.shape(self.seed)

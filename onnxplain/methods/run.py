@@ -22,6 +22,7 @@ from .chunks import Sizes, bytes_from, measure, sizes
 from .context import Context
 from .goals import Goals
 from .problem import Problem
+from .sample_axes import Layouts, layouts
 from .sums import Differences, Sums
 
 #: what the samples of a first forward pass take up at the inputs, at most
@@ -85,6 +86,11 @@ class Runner:
     def goals(self) -> Goals:
         return Goals(self.problem, self.method, self.prepared, self.labels, self.context.n, self.fixed)
 
+    @cached_property
+    def layouts(self) -> Layouts:
+        """Where the internal values that are asked for hold the samples."""
+        return layouts(self.problem.layers, self.forward, self.context.n, self.fixed)
+
     def run(self) -> Results:
         results = Results(self.context.n)
         with torch.inference_mode():
@@ -146,7 +152,7 @@ class Runner:
             put(results.goals, a.name, start, goals.goal(a, s, trace, rows, integers, references)[:real])
             put(results.units, a.name, start, s.units(n)[:real])
             results.labels[a.name] = s.labels
-        sums = Sums(p, n, self.method.statistic)
+        sums = Sums(p, n, self.method.statistic, self.layouts)
         for step in self.method.steps(chunk, self.prepared):
             self._step(sums, step, trace, selected, rows, integers, chunks)
             if self.progress is not None:
@@ -180,10 +186,12 @@ class Runner:
         if (sink := self.audit) is not None:
             observe = lambda node, given, pulled, site: sink(node, site, given, pulled, step.weights)
         differences = Differences(self.method.layer_factor, trace, trace0, pairing)
+        together = max(1, len(self.method.variants()))  # all variants of a target go through one walk
+        size = max(together, chunks.targets // together * together)
         for a in p.asked:
             s = selected[a.name]
-            for t in range(0, s.n_targets, chunks.targets):
-                targets = slice(t, min(t + chunks.targets, s.n_targets))
+            for t in range(0, s.n_targets, size):
+                targets = slice(t, min(t + size, s.n_targets))
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets)
                 relevance = p.walks[a.name].run(trace, seeds, trace0, pairing, observe)
                 sums.add(a.name, step, targets, relevance, differences)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..errors import InputError, OnnxplainError
+from ..errors import OnnxplainError
 from ..graph.pairing import Pairing
 from ..graph.plan import Trace
 from ..layers.shapes import all_finite
 from .base import Statistic, Step
 from .problem import Problem
+from .sample_axes import Layouts, layer_rows
 
 #: (value, asked)
 Key = tuple[str, str]
@@ -27,11 +28,13 @@ class NonFinite(OnnxplainError):
 class Sums:
     """The running sums of one chunk of `n` samples: (targets, samples, …) for each value and what is asked.
 
-    `statistic` of the repetitions; `first`: for a variance, each value's first repetition."""
+    `statistic` of the repetitions; `layouts`: where internal values hold the samples, if that was looked for;
+    `first`: for a variance, each value's first repetition."""
 
     problem: Problem
     n: int
     statistic: Statistic = "mean"
+    layouts: Layouts = field(default_factory=dict)
     totals: dict[Key, list[Tensor]] = field(default_factory=dict)
     layers: dict[Key, list[Tensor]] = field(default_factory=dict)
     first: dict[tuple[str, Key, int], Tensor] = field(default_factory=dict)
@@ -49,13 +52,7 @@ class Sums:
         for v in p.layers:
             if (r := relevance.get(v)) is not None:
                 r = differences.scaled(v, r)
-                if r.shape[1:2] != (step.k * self.n,):
-                    if self.n * step.k != 1:
-                        raise InputError(
-                            f"axis 0 of internal value {v!r}, of shape {tuple(r.shape[1:])}, does not hold the samples: "
-                            "use chunk_size=1"
-                        )
-                    r = r[:, None]
+                r = layer_rows(v, r, step.k * self.n, self.layouts)
                 r = self._powers("layer", (v, asked), r, step, targets)
                 _accumulate(self.layers.setdefault((v, asked), []), _weighted(r, step, self.n), targets)
 

@@ -9,6 +9,7 @@ import pytest
 
 import onnxplain as ox
 
+from .build import Writer
 from .models import CASES, loaded
 from .oracle import close, gradient, run, tensors
 
@@ -55,12 +56,42 @@ def test_deeplift_is_complete_at_every_cut(name: str, value: str, chunk_size: An
     close(a.reshape(N, -1, a.shape[-1]).sum(1), e.goals["y"], 1e-12)
 
 
-def test_values_with_the_samples_on_another_axis_are_explained_one_sample_at_a_time() -> None:
-    data, model = CASES["sequence_first"].data(N), loaded("sequence_first")
-    with pytest.raises(ox.InputError, match="gated.*chunk_size=1"):
-        ox.explain(model, data, "deeplift", target="all", layers=["gated"])
-    e = ox.explain(model, data, "deeplift", target="all", layers=["gated"], chunk_size=1)
-    close(e.layers["gated"].values.reshape(N, -1, 3).sum(1), e.goals["y"], 1e-12)
+@pytest.mark.parametrize("chunk_size", ["auto", 1, 2])
+@pytest.mark.parametrize("n", [1, 3, 7])
+def test_values_with_the_samples_on_another_axis_get_them_first(chunk_size: Any, n: int) -> None:
+    data, model = CASES["sequence_first"].data(n), loaded("sequence_first")  # 7 steps: as many as samples, once
+    e = ox.explain(model, data, "deeplift", target="all", layers=["gated"], chunk_size=chunk_size)
+    close(e.layers["gated"].values.reshape(n, -1, 3).sum(1), e.goals["y"], 1e-12)
+    for i in range(n):
+        row = {"x": data["x"][:, i : i + 1]}
+        alone = ox.explain(model, row, "deeplift", target="all", layers=["gated"]).layers["gated"].values
+        close(e.layers["gated"].values[i].reshape(-1, 3), alone.reshape(-1, 3))
+
+
+@pytest.mark.parametrize("perm", [(0, 1, 2), (1, 0, 2)], ids=["sample by sample", "head by head"])
+def test_samples_folded_into_one_axis_with_heads_are_found_there(perm: tuple[int, ...]) -> None:
+    w = Writer(75)
+    heads = w.node("Reshape", w.node("Tanh", w.dense("x", 4, 6)), w.constant([0, 3, 2]))  # (N, 3, 2)
+    folded = w.node("Reshape", w.node("Transpose", heads, perm=list(perm)), w.constant([-1, 2]), to="folded")
+    mixed = w.node("Tanh", w.dense(folded, 2, 2))
+    back = w.node("Reshape", mixed, w.constant([-1, 3, 2]) if perm[0] == 0 else w.constant([3, -1, 2]))
+    w.dense(w.node("Reshape", w.node("Transpose", back, perm=list(perm)), w.constant([-1, 6])), 6, 2, to="y")
+    model = ox.load(w.model({"x": ("N", 4)}, {"y": ("N", 2)}), dtype="float64")
+    x = np.random.default_rng(0).standard_normal((5, 4))
+    e = ox.explain(model, x, "deeplift", target="all", layers=["folded"])
+    assert e.layers["folded"].values.shape == (5, 3, 2, 2)
+    close(e.layers["folded"].values.sum((1, 2)), e.goals["y"], 1e-12)
+
+
+def test_a_value_in_which_samples_meet_asks_for_one_at_a_time() -> None:
+    w = Writer(76)
+    total = w.node("ReduceSum", w.dense("x", 4, 3), w.constant([0]), keepdims=1, to="total")
+    w.node("Add", w.dense("x", 4, 3), total, to="y")
+    model = ox.load(w.model({"x": ("N", 4)}, {"y": ("N", 3)}), dtype="float64")
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    with pytest.raises(ox.InputError, match="no axis of internal value 'total'.*chunk_size=1"):
+        ox.explain(model, x, "gradient", layers=["total"])
+    assert ox.explain(model, x, "gradient", layers=["total"], chunk_size=1).layers["total"].values.shape == (3, 3, 1)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])

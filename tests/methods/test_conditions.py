@@ -81,6 +81,31 @@ def test_chunks_and_single_targets_change_nothing(chunk: Any) -> None:
     close(np.stack([ox.explain(net("image"), data("image"), method, target=t).values[..., 0] for t in range(3)], -1), e.values)
 
 
+@pytest.mark.parametrize("chunk", ["auto", 1, (2, 1), (1, 5)])
+def test_a_list_of_conditions_is_each_of_them_side_by_side(chunk: Any) -> None:
+    mask = np.array([True, False, False, True, True])
+    several = [{"late": 2}, {"early": [0, 3], "late": mask}, {}]
+    e = ox.explain(net("image"), data("image"), ox.LRP(conditions=several), target="all", chunk_size=chunk, layers=["late"])
+    for k, condition in enumerate(several):
+        alone = ox.explain(net("image"), data("image"), ox.LRP(conditions=condition or None), target="all", layers=["late"])
+        close(e.values[..., k::3], alone.values)
+        close(e.layers["late"].values[..., k::3], alone.layers["late"].values)
+        close(e.goals["y"][:, k::3], alone.goals["y"])
+        close(e.predictions["y"][:, k::3], alone.predictions["y"])
+
+
+def test_conditions_in_a_list_are_named_on_the_target_axis_and_take_seeds_per_target() -> None:
+    x, seeds = data("image"), np.random.default_rng(0).standard_normal((N, 2))
+    several = ox.LRP(conditions=[{"late": 1}, {"late": [1, 3]}, {"late": np.arange(5) < 2}], seed=seeds)
+    e = ox.explain(net("image"), x, several, target=[0, 2])
+    assert e["x"].labels["target"] == tuple(f"{u} | late: {c}" for u in (0, 2) for c in ("1", "1, 3", "mask"))
+    for t in range(2):
+        one = ox.LRP(conditions={"late": [1, 3]}, seed=seeds[:, [t]])
+        close(e.values[..., 3 * t + 1], ox.explain(net("image"), x, one, target=[0, 2][t]).values[..., 0])
+    with pytest.raises(ox.TargetError, match="3 variants"):
+        ox.explain(net("image"), x, several, target=lambda y: y.sum(1))
+
+
 @pytest.mark.parametrize(
     ("conditions", "error", "said"),
     [
@@ -96,7 +121,7 @@ def test_conditions_that_cannot_hold_are_refused(conditions: Any, error: Any, sa
         ox.explain(net("image"), data("image"), ox.LRP(conditions=conditions))
 
 
-@pytest.mark.parametrize("conditions", [{"late": 0.5}, {"late": []}, {"late": "cat"}, ["late"]])
+@pytest.mark.parametrize("conditions", [{"late": 0.5}, {"late": []}, {"late": "cat"}, ["late"], [], [{"late": 0.5}]])
 def test_conditions_that_mean_nothing_are_refused_at_once(conditions: Any) -> None:
     with pytest.raises(ox.RuleError, match="condition"):
         ox.LRP(conditions=conditions)
