@@ -43,12 +43,14 @@ PRESETS: Mapping[str, Mapping[str, Preset]] = {
         "captum": deep_lift.CAPTUM,
         "shap": deep_lift.SHAP,
         "deeplift": deep_lift.DEEPLIFT,
+        "tangermeme": deep_lift.TANGERMEME,
     },
     "deepshap": {
         "innsight": innsight.DEEP_LIFT,
         "captum": deep_lift.CAPTUM,
         "shap": deep_lift.SHAP,
         "deeplift": deep_lift.DEEPLIFT,
+        "tangermeme": deep_lift.TANGERMEME,
     },
     "lrp": {
         "innsight": innsight.LRP,

@@ -1,4 +1,5 @@
-"""DeepLIFT as captum 0.9.0, shap 0.51 (torch) and the original deeplift 0.6.13 compute it: rescale only."""
+"""DeepLIFT as captum 0.9.0, shap 0.51 (torch), the original deeplift 0.6.13 and tangermeme 1.6.0 compute it: rescale
+only, and of tangermeme, whose rules are exact as ours are, another split of softmax."""
 
 from __future__ import annotations
 
@@ -60,4 +61,5 @@ DEEPLIFT_ROWS: tuple[Row, ...] = (
 
 CAPTUM = Preset(rules=only_rescale("captum", CAPTUM_ROWS), last=NOTHING)
 SHAP = Preset(rules=only_rescale("shap", SHAP_ROWS), last=NOTHING)
+TANGERMEME = Preset({"softmax": "by_parts"}, last=NOTHING)
 DEEPLIFT = Preset(rules=only_rescale("deeplift", DEEPLIFT_ROWS))

@@ -175,14 +175,20 @@ class Pooling(Bound):
 
 
 class Product(Layer):
-    """A product or quotient of two activations (a, b): both inputs dynamic.
+    """A product or quotient of two activations (a, b), both inputs dynamic; or of the elements of one.
 
     A subclass gives `forward`, `partial(g, inputs, i)`: the adjoint for input i at `inputs`, and
     `symmetric(g, inputs, inputs0)`: DeepLIFT's multipliers (m_a, m_b), with m_a·Δa + m_b·Δb = g·Δy exactly.
+    It may give `count`.
     """
 
     kind = "Product"
     adjoint_reads: ClassVar[frozenset[str]] = frozenset({"inputs"})
+    entrywise: ClassVar[bool] = True  # True where each output element is made of one element of each factor
+
+    def count(self, inputs: Sequence[Tensor]) -> Tensor | int:
+        """How many factors of each output come from one and the same input. A hook: by default 1."""
+        return 1
 
     def partial(self, g: Tensor, inputs: Sequence[Tensor], i: int) -> Tensor:
         raise NotImplementedError
@@ -200,7 +206,7 @@ class Bilinear(Product):
     """A product that is linear in each factor: m_a = ∂/∂a at the mean of b and b̄, and the other way round."""
 
     bilinear = True
-    entrywise: ClassVar[bool] = False  # True where each output element is made of one element of each factor (Mul)
+    entrywise = False
 
     def symmetric(self, g: Tensor, inputs: Sequence[Tensor], inputs0: Sequence[Tensor]) -> Pulled:
         middle = [(x + x0) / 2 for x, x0 in zip(inputs, inputs0, strict=True)]
@@ -211,7 +217,7 @@ class SoftmaxKind(Layer):
     """s = softmax(x), or log s, over one or several axes.
 
     A subclass gives `forward`, `adjoint`, `probabilities(y)` = s, `total(v)` = Σ over the softmax axes,
-    `decompose(g, x, x0, y, y0)`: DeepLIFT's exact multipliers through log-ratios, m with Σ m·Δx = Σ g·Δy; and `log`.
+    `decompose(g, x, x0, by_parts)`: DeepLIFT's exact multipliers through log-ratios, m with Σ m·Δx = Σ g·Δy; and `log`.
     """
 
     kind = "Softmax"
@@ -224,7 +230,7 @@ class SoftmaxKind(Layer):
         """Σ over the softmax axes, kept as size 1; v has a leading target axis."""
         raise NotImplementedError
 
-    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, by_parts: bool = False) -> Tensor:
         raise NotImplementedError
 
 

@@ -37,7 +37,8 @@ class AnySoftmax(SoftmaxKind):
     """What Softmax and LogSoftmax share: the axes, and how the shares s move between two inputs.
 
     With L = log Σ eˣ, log s_i moves by d_i = Δx_i − ΔL, so Δs_i = k_i d_i with k_i the logarithmic mean of s_i and s̄_i,
-    max(s, s̄)·(1 − e^−|d|)/|d|; and ΔL = Σ w_j Δx_j with w = k/Σk, since the Δs sum to 0.
+    max(s, s̄)·(1 − e^−|d|)/|d|; and ΔL = Σ w_j Δx_j with w = k/Σk, since the Δs sum to 0. Another such w follows the
+    parts exp, Σ and log one by one: Δeˣʲ/Δx_j over Δ(Σeˣ)/ΔL; it changes where a number is added to all x, not to x̄.
     """
 
     adjoint_reads = frozenset({"outputs"})
@@ -59,9 +60,18 @@ class AnySoftmax(SoftmaxKind):
         logs, logs0 = self.log_shares(x), self.log_shares(x0)
         return torch.maximum(logs, logs0).exp() * decay(difference(logs, logs0).abs())
 
+    def shift(self, x: Tensor, x0: Tensor, k: Tensor, by_parts: bool) -> Tensor:
+        """w, with ΔL = Σ w Δx."""
+        if not by_parts:
+            return k / self.total(k[None])[0]
+        axes = self.axes.of(x.dim())
+        sums, sums0 = x.logsumexp(axes, keepdim=True), x0.logsumexp(axes, keepdim=True)
+        largest = torch.maximum(x, x0) - torch.maximum(sums, sums0)
+        return largest.exp() * decay(difference(x, x0).abs()) / decay((sums - sums0).abs())
+
 
 class Softmax(AnySoftmax):
-    """s_i = eˣⁱ / Σ eˣ. DeepLIFT: m_j = k_j (g_j − Σ k g / Σ k)."""
+    """s_i = eˣⁱ / Σ eˣ. DeepLIFT: m_j = k_j g_j − w_j Σ k g."""
 
     onnx = {"Softmax": 1}
 
@@ -81,9 +91,9 @@ class Softmax(AnySoftmax):
         assert g is not None
         return (y * (g - self.total(g * y)),)
 
-    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, by_parts: bool = False) -> Tensor:
         k = self.logarithmic_mean(x, x0)
-        return k * (g - self.total(k * g) / self.total(k[None]))
+        return k * g - self.shift(x, x0, k, by_parts) * self.total(k * g)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return True
@@ -110,9 +120,8 @@ class LogSoftmax(AnySoftmax):
         assert g is not None
         return (g - y.exp() * self.total(g),)
 
-    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
-        k = self.logarithmic_mean(x, x0)
-        return g - k / self.total(k[None]) * self.total(g)
+    def decompose(self, g: Tensor, x: Tensor, x0: Tensor, by_parts: bool = False) -> Tensor:
+        return g - self.shift(x, x0, self.logarithmic_mean(x, x0), by_parts) * self.total(g)
 
 
 class Hardmax(Integer):

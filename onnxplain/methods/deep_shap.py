@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..graph.graph import Graph
 from ..rules.composites import Composite
+from ..rules.deeplift import SoftmaxVariant
 from .base import Chunk, Method, Step, as_weights, positive
 from .context import Context
 from .deep_lift import check_rule, deep_lift_graph, deep_lift_rules
@@ -23,7 +24,8 @@ CHOICE = 3  # purpose number of the choice among references
 class DeepShap(Method):
     """Mean over baselines of DeepLIFT's contributions; Σ = f(x) − mean f(x̄) (Lundberg & Lee 2017, section 4.2).
 
-    Of more than `limit_ref` references, that many are chosen at random (seeded), once for all samples.
+    Of more than `limit_ref` references, that many are chosen at random (seeded), once for all samples. `rule`,
+    `winner_takes_all`, `softmax`: as in `DeepLift`.
     """
 
     name = "deepshap"
@@ -35,13 +37,15 @@ class DeepShap(Method):
     rule: str = "rescale"
     limit_ref: int = 100
     winner_takes_all: bool = True
+    softmax: SoftmaxVariant = "decompose"
 
     def validate(self) -> None:
         check_rule(self, self.rule)
+        self.rules()
         positive(self, limit_ref=self.limit_ref)
 
     def rules(self) -> Composite:
-        return deep_lift_rules(self.rule, self.winner_takes_all)
+        return deep_lift_rules(self.rule, self.winner_takes_all, self.softmax)
 
     def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
         return graph if self.preset.rules else deep_lift_graph(self.rule, graph, keep)

@@ -14,7 +14,7 @@ from ..layers.kinds import Additive, Affine, Elementwise, Normalization, Pooling
 from ..layers.shapes import sum_to
 from .base import INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require_one_of
 
-SoftmaxVariant = Literal["decompose", "rescale"]
+SoftmaxVariant = Literal["decompose", "by_parts", "rescale"]
 LINEAR: tuple[type[Layer], ...] = (Affine, Additive, Routing)
 
 
@@ -24,8 +24,9 @@ class Rescale(Rule):
 
     Affine, Additive and Routing: the adjoint; where a condition differs at the baseline, Δy is shared between the two
     values it chose. Pooling: the cross-maximum, or, with `winner_takes_all=False`, in proportion to Δx. Product and
-    Normalization: the symmetric split. Softmax: exactly through log-ratios, or element by element with
-    `softmax="rescale"`, which gives only the element itself credit.
+    Normalization: the symmetric split. Softmax: exactly through log-ratios, so that a number added to all its inputs
+    changes nothing; exactly, too, as exp, sum and division one after the other, with `softmax="by_parts"`; or element
+    by element with `softmax="rescale"`, which gives only the element itself credit.
     Shrikumar et al. 2017, section 3.5.1.
     """
 
@@ -93,8 +94,8 @@ def _normalization(rule: Rescale, at: Site, r: Tensor) -> Relevances:
 def _softmax(rule: Rescale, at: Site, r: Tensor) -> Relevances:
     assert isinstance(at.layer, SoftmaxKind)
     (x, y), (x0, y0) = _here(at), _there(at)
-    if rule.softmax == "decompose":
-        return (at.layer.decompose(r, x, x0, y, y0),)
+    if rule.softmax != "rescale":
+        return (at.layer.decompose(r, x, x0, by_parts=rule.softmax == "by_parts"),)
     dx = x - x0
     tiny = dx.abs() <= torch.finfo(x.dtype).eps ** (1 / 2)
     (gradient,) = at.layer.adjoint((r,), (x,), (y,))

@@ -194,10 +194,11 @@ def test_lxts_attention_with_constant_weights() -> None:
     ("convention", "key", "dtype", "of_largest"),
     [
         ("captum", "captum/DeepLift", "float64", 1e-9),
+        ("tangermeme", "tangermeme/hooks", "float64", 1e-9),
         ("shap", "shap/DeepExplainer", "float32", 1e-5),  # its quotients cancel, by up to 3e-5, unless ours do as well
     ],
 )
-def test_deeplift_of_captum_and_shap(problem: str, convention: str, key: str, dtype: str, of_largest: float) -> None:
+def test_deeplift_of_captum_shap_and_tangermeme(problem: str, convention: str, key: str, dtype: str, of_largest: float) -> None:
     x, baseline = GOLDEN[f"{problem}/in/x"], GOLDEN[f"{problem}/in/baseline"]
     method = ox.DeepLift(baseline, convention=convention)
     e = ox.explain(deep_lift_problem(problem, dtype), x, method, target=1)

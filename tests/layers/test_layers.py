@@ -159,9 +159,14 @@ def test_softmax_decomposition_is_complete(case: Case) -> None:
     x0 = baseline(x) * 3
     y, y0 = layer.forward(x), layer.forward(x0)
     g = torch.randn(T, *y.shape, dtype=torch.float64)
-    m = layer.decompose(g, x, x0, y, y0)
-    torch.testing.assert_close((m * (x - x0)).flatten(1).sum(1), (g * (y - y0)).flatten(1).sum(1), rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(layer.decompose(g, x, x, y, y), layer.adjoint((g,), (x,), (y,))[0], rtol=1e-10, atol=1e-10)
+    for by_parts in (False, True):
+        m = layer.decompose(g, x, x0, by_parts)
+        whole = (g * (y - y0)).flatten(1).sum(1)
+        torch.testing.assert_close((m * (x - x0)).flatten(1).sum(1), whole, rtol=1e-10, atol=1e-10)
+        at_x = layer.decompose(g, x, x, by_parts)
+        torch.testing.assert_close(at_x, layer.adjoint((g,), (x,), (y,))[0], rtol=1e-10, atol=1e-10)
+    shifted = layer.decompose(g, x + 3, x0)  # a number added to all of x changes no probability and no multiplier
+    torch.testing.assert_close(shifted, layer.decompose(g, x, x0), rtol=1e-10, atol=1e-10)
 
 
 @of_kind(Normalization)

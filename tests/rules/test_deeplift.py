@@ -122,7 +122,7 @@ def test_a_rescaled_softmax_credits_each_logit_for_its_own_share() -> None:
 
 
 def test_an_unknown_softmax_variant_is_an_error() -> None:
-    with pytest.raises(RuleError, match="Rescale needs softmax to be one of 'decompose', 'rescale', got 'exact'"):
+    with pytest.raises(RuleError, match="Rescale needs softmax to be one of 'decompose', 'by_parts', 'rescale', got 'exact'"):
         Rescale(softmax="exact")  # type: ignore[arg-type]
 
 
