@@ -18,10 +18,12 @@ import torch
 from .data import frame_labels, n_samples, prepare
 from .errors import InputError, first_line
 from .explanation import Explanation
+from .free_rows import for_many
 from .frontend.build import build
 from .frontend.passes import simplify
 from .frontend.read import read
 from .frontend.runtime import verifiable
+from .frontend.strings import table_of, texts_in
 from .methods.base import Method
 from .methods.blackbox.base import BlackBoxMethod
 from .methods.context import Context
@@ -31,6 +33,7 @@ from .methods.run import Runner
 from .methods.sums import NonFinite
 from .methods.table import method_from
 from .model import Model
+from .sources import as_onnx
 from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
 
 #: share of LRP's relevance below which its attributions are hardly meaningful
@@ -50,40 +53,45 @@ def load(
     dtype: Any = "float32",
     device: str | torch.device = "cpu",
     verify: str = "auto",
+    options: Mapping[str, Any] | None = None,
 ) -> Model:
-    """A model from a path, bytes, a file object or an `onnx.ModelProto`.
+    """A model from a path, bytes, a file object or an `onnx.ModelProto`; or from another framework's object or file (an R
+    neuralnet's .rds, a dict of layers), which becomes ONNX first.
 
     `inputs`/`outputs` cut the graph at named values. `batch_axis`: the axis that holds the samples, for all values or
     by name (None: a value without samples); by default axis 0, or the axis with the first input's batch symbol.
     `input_labels`/`output_labels`: names of features/classes; a list, or a dict by name (and by axis).
     `verify`: "auto" compares one forward pass (on `example`, or on made-up data) with onnxruntime's and raises
     `VerificationError` beyond 1e-4 relative, warning where that is impossible; "always" raises there too; "never".
+    `options`: of the framework's converter, such as {"activation": "softplus"}.
 
-    Raises `ModelError` (unreadable), `UnsupportedOpError` (lists all operators without a layer), `VerificationError`.
+    Raises `ModelError` (unreadable), `UnsupportedOpError` (lists all operators without a layer), `VerificationError`,
+    `ConverterError`.
     """
     if isinstance(source, Model):
-        options = (example, inputs, outputs, batch_axis, input_labels, output_labels)
-        if any(o is not None for o in options) or (dtype, str(device), verify) != ("float32", "cpu", "auto"):
+        given = (example, inputs, outputs, batch_axis, input_labels, output_labels, options)
+        if any(o is not None for o in given) or (dtype, str(device), verify) != ("float32", "cpu", "auto"):
             raise InputError("this is a loaded model: give load's options where the file itself is loaded")
         return source
     if verify not in ("auto", "always", "never"):
         raise InputError(f"verify={verify!r}: it is 'auto', 'always' or 'never'")
     real_dtype, real_device = _dtype(dtype), _device(device)
-    proto = read(source)
+    proto = read(as_onnx(source, example, options))
     graph_name = proto.graph.name
     built = build(proto, inputs, outputs, real_dtype)
     raw = built.graph.to(real_device)
     graph = simplify(raw).to(real_device)
     axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     metadata = {m.key: m.value for m in proto.metadata_props}
+    texts = table_of(texts_in(proto.graph))
     of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}
     of_outputs = labels_for(output_labels, raw.outputs, "output_labels") or stored_labels(metadata, "output_labels") or {}
     model = Model(
         name=_name(source, graph_name),
         raw=raw,
         graph=graph,
-        inputs={n: _labelled(make_spec(n, built.types.get(n), axes[n]), of_inputs.get(n)) for n in raw.inputs},
-        outputs={n: make_spec(n, built.types.get(n), None if n in raw.constants else axes[n]) for n in raw.outputs},
+        inputs={n: _labelled(make_spec(n, built.types.get(n), axes[n], texts), of_inputs.get(n)) for n in raw.inputs},
+        outputs={n: make_spec(n, built.types.get(n), None if n in raw.constants else axes[n], texts) for n in raw.outputs},
         dtype=real_dtype,
         device=real_device,
         opset=built.opset,
@@ -134,9 +142,11 @@ def explain(
         bar_for = partial(_progress, progress, method=chosen)
         return black_box(model, data, chosen, target, chunk_size, max_memory, _seed(seed), load, bar_for)
     model = load(model)
+    feeds, given = _feeds(model, data, chosen)
+    if n_samples(model.inputs, feeds) > 1 or chosen.walks_often():
+        model = for_many(model, feeds)
     exact = [v for v in (*names, *chosen.values()) if not is_pattern(v, model.raw.values)]
     graph = model.graph_with(exact, chosen.preset.merged)
-    feeds, given = _feeds(model, data, chosen)
     context = Context(
         specs=model.inputs,
         graph=graph,

@@ -84,6 +84,6 @@ def _notes(runner: Runner) -> tuple[str, ...]:
     notes += [f"integer input {i!r} is explained at the floating value {v!r} computed from it" for i, v in boundary.items()]
     notes += [f"input {i!r} leads to no floating value: it gets no attribution" for i in runner.problem.inputs if i not in reached and i not in floating]
     notes += runner.method.notes(runner.problem)
-    if runner.method.n_walks(runner.prepared) > 1:
+    if runner.method.draws:
         notes.append(f"seed {runner.context.seed}")
     return tuple(notes)

@@ -15,10 +15,12 @@ from ..data import prepare
 from ..errors import InputError, ModelError
 from ..frontend.read import read
 from ..frontend.runtime import is_half, session, whole
+from ..frontend.strings import codes
 from ..frontend.types import infer_types, value_type
 from ..graph.plan import Forward
 from ..methods.chunks import measure
 from ..model import Model
+from ..sources import as_onnx
 from ..specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
 from .predictor import Arrays, Predictor, read_arrays
 
@@ -35,7 +37,7 @@ def from_file(
     source: Any, name: str, outputs: Sequence[str] | None, batch_axis: Any, of_inputs: Any, of_outputs: Any
 ) -> Predictor:
     """An ONNX file that onnxruntime can open; raises `ModelError` where it cannot."""
-    proto = read(source)
+    proto = read(as_onnx(source))
     types = {**infer_types(proto), **{v.name: value_type(v) for v in (*proto.graph.input, *proto.graph.output)}}
     try:
         runtime = session(whole(proto))
@@ -83,7 +85,8 @@ def from_model(model: Model, data: Any) -> Predictor:
         fixed=model.fixed_rows,
     )
     if runtime is not None:
-        first = {n: x.cpu().numpy() if n in predictor.held else _row(model, n, x) for n, x in feeds.items()}
+        read = predictor.read(model.inputs, data, "data")
+        first = {n: x if n in predictor.held else _row(model, n, x) for n, x in read.items()}
         try:
             predictor.outputs(first)
         except Exception:  # noqa: BLE001 — whatever onnxruntime raises on these data, the model itself may run them
@@ -91,8 +94,8 @@ def from_model(model: Model, data: Any) -> Predictor:
     return predictor
 
 
-def _row(model: Model, name: str, x: torch.Tensor) -> np.ndarray:
-    return (x[None] if model.inputs[name].batch_axis is None else x[:1]).cpu().numpy()
+def _row(model: Model, name: str, x: np.ndarray) -> np.ndarray:
+    return x[None] if model.inputs[name].batch_axis is None else x[:1]
 
 
 def _runtime(model: Model) -> Any:
@@ -153,5 +156,6 @@ def _here(model: Model, feeds: Arrays) -> dict[str, np.ndarray]:
     tensors = {}
     for n, x in feeds.items():
         axis = model.inputs[n].batch_axis
-        tensors[n] = torch.from_numpy(np.array(np.moveaxis(x, axis, 0) if axis else x)).to(model.device)
+        numbers = codes(x) if x.dtype == object else x
+        tensors[n] = torch.from_numpy(np.array(np.moveaxis(numbers, axis, 0) if axis else numbers)).to(model.device)
     return {o: y.cpu().numpy() for o, y in model.forward(tensors).items()}

@@ -74,6 +74,7 @@ def convert_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("source", type=Path, metavar="SOURCE", help="a model file")
     p.add_argument("target", type=Path, metavar="MODEL.onnx", help="where the ONNX file goes")
     p.add_argument("--opset", type=int, help="the operator set to write")
+    _option(p)
     _debug(p)
 
 
@@ -83,7 +84,7 @@ def _demo(p: argparse.ArgumentParser) -> None:
 
 
 def _model(p: argparse.ArgumentParser) -> None:
-    p.add_argument("model", type=Path, metavar="MODEL", help="an ONNX file")
+    p.add_argument("model", type=Path, metavar="MODEL", help="an ONNX file, or one that convert takes")
     g = p.add_argument_group("model")
     g.add_argument("--outputs", default="", metavar="A,B", help="cut the model at these values")
     g.add_argument("--batch-axis", type=int, metavar="N", help="the axis that holds the samples; default 0")
@@ -91,6 +92,7 @@ def _model(p: argparse.ArgumentParser) -> None:
     g.add_argument("--device", default="cpu")
     g.add_argument("--verify", default="auto", choices=("auto", "always", "never"), help="onnxruntime's values at load")
     g.add_argument("--labels", type=Path, metavar="FILE", help="the output's units: one name per line, or JSON")
+    _option(g)
     _debug(p)
 
 
@@ -101,6 +103,12 @@ def _data(p: argparse.ArgumentParser) -> None:
     g.add_argument("--columns", default="", metavar="A,B", help="the columns of a table to take, in this order")
     g.add_argument("--preprocess", metavar="WORDS", help="of pictures: 0-1, signed or imagenet; mean=…, size=224, crop …")
     g.add_argument("--samples", metavar="WHICH", help="rows to take: 5, 0:10 or 1,4,7")
+
+
+def _option(p: argparse._ActionsContainer) -> None:
+    p.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE", help="of the framework's converter: activation=softplus"
+    )
 
 
 def _debug(p: argparse.ArgumentParser) -> None:

@@ -71,16 +71,16 @@ def check(args: argparse.Namespace) -> None:
 
 
 def convert(args: argparse.Namespace) -> None:
-    import onnxplain_converters as converters
+    from ..sources import converted
 
     if not args.source.exists():
         raise InputError(f"there is no file {args.source}")
     if args.target.suffix.lower() != ".onnx":
         raise InputError(f"{args.target}: the file to write ends in .onnx")
     try:
-        proto = converters.to_onnx(args.source, opset=args.opset)
+        proto = converted(args.source, {"opset": args.opset, **_options(args)})
         content = proto.SerializeToString()
-    except (converters.ConversionError, ValueError) as e:
+    except ValueError as e:
         raise ConverterError(str(e)) from e
     write(args.target, lambda fresh: fresh.write_bytes(content))
     print(f"wrote {args.target} ({len(content):,} bytes, opset {proto.opset_import[0].version})")
@@ -114,11 +114,17 @@ def _load(args: argparse.Namespace, verify: str | None = None) -> Any:
             dtype=args.dtype,
             device=args.device,
             verify=verify or args.verify,
+            options=_options(args) or None,
         )
     except UnsupportedOpError:
         if args.verb != "explain" or not only_calls(args.method):
             raise
     return ox.BlackBox(args.model, outputs, args.batch_axis, output_labels=labels)
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """What the framework's converter is told."""
+    return {k: words.value(v) for k, v in words.pairs(args.option, "--option").items()}
 
 
 def _labels(path: Path | None) -> Any:

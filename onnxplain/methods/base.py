@@ -92,6 +92,7 @@ class Method:
     goal: ClassVar[str | None] = None
     layer_factor: ClassVar[LayerFactor] = "none"
     needs_data: ClassVar[bool] = True
+    draws: ClassVar[bool] = False  # whether it takes random numbers
     statistic: ClassVar[Statistic] = "mean"
 
     ignore_last_activation: bool = True
@@ -154,6 +155,10 @@ class Method:
     def n_walks(self, prepared: Any) -> int:
         """Walks per sample, for the progress bar."""
         return 1
+
+    def walks_often(self) -> bool:
+        """Whether it takes more than one walk per sample, whatever the data."""
+        return type(self).n_walks is not Method.n_walks
 
     def references(self, prepared: Any, samples: np.ndarray) -> Mapping[str, Tensor] | None:
         """The baselines whose mean output `goal = "difference"` subtracts: rows 1, one per sample, or

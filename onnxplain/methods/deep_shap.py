@@ -32,6 +32,7 @@ class DeepShap(Method):
     promise = "exact"
     goal = "difference"
     layer_factor = "difference"
+    draws = True
 
     data_ref: Any = None
     rule: str = "rescale"

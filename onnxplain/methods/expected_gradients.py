@@ -26,6 +26,7 @@ class ExpectedGradients(Method):
     name = "expected_gradients"
     goal = "difference"
     layer_factor = "refuse"
+    draws = True
 
     data_ref: Any = None
     n_samples: int = 50

@@ -64,6 +64,7 @@ class NoisyGradients(Method):
     """
 
     layer_factor = "none"
+    draws = True
 
     n_samples: int = 50
     noise_level: float = 0.1
@@ -126,6 +127,7 @@ class Smooth(Method):
 
     name = "smooth"
     layer_factor = "refuse"
+    draws = True
 
     method: Method = None  # type: ignore[assignment]
     n_samples: int = 20
@@ -148,6 +150,9 @@ class Smooth(Method):
 
     def values(self) -> tuple[str, ...]:
         return self.method.values()
+
+    def variants(self) -> tuple[str, ...]:
+        return self.method.variants()
 
     def arrange(self, graph: Graph, keep: frozenset[str]) -> Graph:
         return self.method.arrange(graph, keep)

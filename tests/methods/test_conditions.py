@@ -106,6 +106,13 @@ def test_conditions_in_a_list_are_named_on_the_target_axis_and_take_seeds_per_ta
         ox.explain(net("image"), x, several, target=lambda y: y.sum(1))
 
 
+def test_smoothing_takes_a_list_of_conditions_as_well() -> None:
+    inner = ox.LRP(conditions=[{"late": 1}, {"late": 2}])
+    e = ox.explain(net("image"), data("image"), ox.Smooth(inner, n_samples=3), target=[0, 1], seed=5)
+    alone = ox.Smooth(ox.LRP(conditions={"late": 2}), n_samples=3)
+    close(e.values[..., 1::2], ox.explain(net("image"), data("image"), alone, target=[0, 1], seed=5).values)
+
+
 @pytest.mark.parametrize(
     ("conditions", "error", "said"),
     [

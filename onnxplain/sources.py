@@ -1,0 +1,42 @@
+"""A framework's model → ONNX on the way in: by the suffix of a file, or by the class of an object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ConverterError, InputError, MissingDependencyError
+
+
+def as_onnx(source: Any, example: Any = None, options: Mapping[str, Any] | None = None) -> Any:
+    """What `read` takes: `source` itself, or the ONNX model of one that another framework made.
+
+    `options` are the converter's own. Raises `ConverterError`, `MissingDependencyError`.
+    """
+    from onnxplain_converters import CONVERTERS, framework_of
+
+    key = framework_of(Path(source) if isinstance(source, os.PathLike) else source)
+    # a file whose framework has no converter may be ONNX under another name: the reader says what it is
+    if key in (None, "onnx") or CONVERTERS[key].module is None:
+        if options:
+            raise InputError(
+                f"options={dict(options)!r} are for converting a framework's model; this is none that is converted"
+            )
+        return source
+    if isinstance(source, (str, os.PathLike)) and not os.path.exists(source):
+        return source
+    return converted(source, {"example": example, **(options or {})})
+
+
+def converted(source: Any, options: Mapping[str, Any]) -> Any:
+    """The `onnx.ModelProto` of a framework's model, with this library's errors."""
+    import onnxplain_converters as converters
+
+    try:
+        return converters.to_onnx(source, **options)
+    except converters.MissingPackage as error:
+        raise MissingDependencyError(str(error)) from error
+    except converters.ConversionError as error:
+        raise ConverterError(str(error)) from error
