@@ -8,11 +8,15 @@ tables show the mean attribution per feature over the flowers of each species, a
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.neural_network import MLPClassifier
 
 from onnxplain import innsight
+
+OUT = Path("demo-output")
 
 
 def trained() -> tuple[innsight.Converter, np.ndarray, np.ndarray, list[str]]:
@@ -45,17 +49,22 @@ def show(title: str, result: innsight.Result, target: np.ndarray) -> None:
     once = own.drop_duplicates("data")
     off = (once.decomp_sum - once.decomp_goal).abs() / once.decomp_goal.abs()
     print(f"sums miss their goals by {off.median():.1%} (median), {off.max():.1%} (largest)")
+    for k, name in enumerate(result.converter.output_names[0]):
+        result.boxplot(output_idx=[k]).savefig(OUT / f"{title.split()[0].strip(',').lower()}-{name}.png")
 
 
 def main() -> None:
+    OUT.mkdir(exist_ok=True)
     converter, x, target, _ = trained()
     print(converter)
     lrp = innsight.run_lrp(converter, x, rule_name="epsilon", rule_param=0.01)
     show("LRP, ε = 0.01 (biases keep their share)", lrp, target)
     deeplift = innsight.run_deeplift(converter, x, x_ref=x.mean(0, keepdims=True))
-    show("DeepLIFT against the mean flower (complete)", deeplift, target)
+    show("DeepLIFT against the column means (complete)", deeplift, target)
+    sums, goals = deeplift.get_result().sum(1), deeplift.decomp_goal[0]
+    assert np.abs(sums - goals).max() < 1e-4 * np.abs(goals).max(), "float32"
     same = np.corrcoef(lrp.get_result().ravel(), deeplift.get_result().ravel())[0, 1]
-    print(f"\ncorrelation of the two: {same:.3f}")
+    print(f"\ncorrelation of the two: {same:.3f}\nwrote six pictures to {OUT}")
 
 
 if __name__ == "__main__":

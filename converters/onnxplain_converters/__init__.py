@@ -7,6 +7,8 @@ opset=None) → ModelProto` in that module. A row without one says how the frame
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,10 @@ from typing import Any
 
 class ConversionError(Exception):
     """A model that could not be turned into ONNX; the message says what to run instead."""
+
+
+class MissingPackage(ConversionError):
+    """What reads the model is not installed; the message names the extra."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ CONVERTERS: Mapping[str, Framework] = MappingProxyType(
         "xgboost": Framework("XGBoost", ("xgboost",), (".ubj",), "onnxmltools.convert_xgboost(model, initial_types=…)"),
         "lightgbm": Framework("LightGBM", ("lightgbm",), (), "onnxmltools.convert_lightgbm(model, initial_types=…)"),
         "layers": Framework("a dict of layers", (), (), "onnxplain.innsight.convert(layers)", "layer_dict"),
-        "r": Framework("R neuralnet", (), (".rds",), "rebuild it in a framework that writes ONNX"),
+        "r": Framework("R neuralnet", ("rdata",), (".rds",), "saveRDS(nn, 'model.rds')", "neuralnet"),
     }
 )
 
@@ -60,7 +66,7 @@ def framework_of(source: Any) -> str | None:
     mapping by its key "layers"."""
     if isinstance(source, (str, Path)):
         path = Path(source)
-        if (path / "saved_model.pb").is_file():
+        if os.path.isfile(path / "saved_model.pb"):  # False for a path that no file can have
             return "tensorflow"
         return next((k for k, f in CONVERTERS.items() if path.suffix.lower() in f.suffixes), None)
     if isinstance(source, Mapping):
@@ -71,8 +77,11 @@ def framework_of(source: Any) -> str | None:
     return next((k for k in order if packages & set(CONVERTERS[k].packages)), None)
 
 
-def to_onnx(source: Any, example: Any = None, opset: int | None = None) -> Any:
-    """The `onnx.ModelProto` of a model object or file; raises `ConversionError` with the way out."""
+def to_onnx(source: Any, /, example: Any = None, opset: int | None = None, **options: Any) -> Any:
+    """The `onnx.ModelProto` of a model object or file; raises `ConversionError` with the way out.
+
+    `options`: what the framework's converter takes besides, such as `activation` of neuralnet's.
+    """
     key = framework_of(source)
     what = f"{source}" if isinstance(source, (str, Path)) else type(source).__qualname__
     if key is None:
@@ -83,4 +92,9 @@ def to_onnx(source: Any, example: Any = None, opset: int | None = None) -> Any:
         raise ConversionError(
             f"{what} is a {framework.title} model; this version reads ONNX files only. Export it first: {framework.export}"
         )
-    return importlib.import_module(f"{__name__}.{framework.module}").to_onnx(source, example, opset)
+    convert = importlib.import_module(f"{__name__}.{framework.module}").to_onnx
+    taken = [name for name in inspect.signature(convert).parameters if name not in ("model", "example", "opset")]
+    if unknown := [name for name in options if name not in taken]:
+        there = f"there are {', '.join(taken)}" if taken else "there are none"
+        raise ConversionError(f"the {framework.title} converter has no options {unknown}; {there}")
+    return convert(source, example, opset, **options)

@@ -31,6 +31,8 @@ ACTIVATIONS: dict[str, tuple[str, dict[str, Any]] | None] = {
     "sigmoid": ("Sigmoid", {}),
     "logistic": ("Sigmoid", {}),
     "softmax": ("Softmax", {"axis": -1}),
+    "elu": ("Elu", {}),
+    "softsign": ("Softsign", {}),
     "tanh": ("Tanh", {}),
 }
 MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
