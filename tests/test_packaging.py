@@ -1,4 +1,4 @@
-"""The project as a whole: the arrows between its parts, its metadata, its shipped files, the README's code."""
+"""The project as a whole: the arrows between its parts, its metadata, its shipped files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import importlib
 import importlib.metadata
 import importlib.util
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "onnxplain"
 CONVERTERS = ROOT / "converters" / "onnxplain_converters"
-KINDS = {f"onnxplain.layers.{m}" for m in ("base", "block", "kinds", "masked", "shapes")}
+KINDS = {f"onnxplain.layers.{m}" for m in ("base", "block", "control", "kinds", "masked", "shapes")}
 
 #: part → what it may import of onnxplain, by prefix (itself and errors always); CONTRIBUTING.md draws this
 ARROWS: dict[str, set[str]] = {
@@ -29,7 +27,8 @@ ARROWS: dict[str, set[str]] = {
     "frontend": {"onnxplain.layers", "onnxplain.graph"},
     "specs": {"onnxplain.frontend"},
     "targets": set(),
-    "data": {"onnxplain.specs", "onnxplain.layers.shapes"},
+    "columns": {"onnxplain.specs", "onnxplain.frontend.strings"},
+    "data": {"onnxplain.specs", "onnxplain.columns", "onnxplain.frontend.strings", "onnxplain.layers.shapes"},
     "conventions": {*KINDS, "onnxplain.rules", "onnxplain.graph"},
     "methods": {
         "onnxplain.conventions",
@@ -162,44 +161,6 @@ def test_licence_notice_and_type_marker_are_there() -> None:
 def test_ci_runs_make_test() -> None:
     run = ROOT / ".ci" / "run"
     assert run.stat().st_mode & 0o100 and "make test" in run.read_text(encoding="utf-8")
-
-
-def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-
-
-def _code_blocks(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md", "docs/methods.md"])
-def test_python_on_the_pages_runs(page: str, tmp_path: Path) -> None:
-    blocks = _code_blocks(page)
-    assert blocks
-    code = "\n".join(["import onnxplain as ox", *blocks])
-    done = _run([sys.executable, "-c", code], tmp_path)
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_readme_names_every_method() -> None:
-    import onnxplain as ox
-
-    for page in ("README.md", "docs/methods.md"):
-        text = (ROOT / page).read_text(encoding="utf-8")
-        assert [m for m in ox.methods() if f"`{m}`" not in text] == [], page
-
-
-def test_every_command_and_option_of_the_manual_exists() -> None:
-    from onnxplain.cli.arguments import parser
-
-    options = {o for p in _subparsers(parser()) for a in p._actions for o in a.option_strings}
-    manual = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", manual)) <= options
-
-
-def _subparsers(p):  # type: ignore[no-untyped-def]
-    (verbs,) = [a for a in p._actions if hasattr(a, "choices") and isinstance(a.choices, dict)]
-    return verbs.choices.values()
 
 
 def _canonical(name: str) -> str:
