@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from onnx import ModelProto, NodeProto, TypeProto, ValueInfoProto, helper, shape_inference
+from onnx import ModelProto, NodeProto, TypeProto, ValueInfoProto, defs, helper, shape_inference
+
+from ..layers.base import operator_key
+
+#: operators with a layer that ONNX does not know, at the model's opset or at all; the result is like the first input
+LIKE_THEIR_INPUT = frozenset(
+    {
+        *("LayerNormalization", "SimplifiedLayerNormalization", "onnxplain:Gate", "onnxplain:Hold"),
+        *("com.microsoft:Gelu", "com.microsoft:FastGelu", "com.microsoft:QuickGelu"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,10 @@ class ValueType:
 
 def value_type(info: ValueInfoProto) -> ValueType:
     t: TypeProto = info.type
+    if t.WhichOneof("value") == "optional_type":
+        t = t.optional_type.elem_type
+    if t.WhichOneof("value") == "sequence_type":
+        return ValueType(t.sequence_type.elem_type.tensor_type.elem_type, None, tensor=False)
     if t.WhichOneof("value") not in ("tensor_type", None):
         return ValueType(0, None, tensor=False)
     if not t.tensor_type.HasField("shape"):
@@ -36,14 +50,29 @@ def value_type(info: ValueInfoProto) -> ValueType:
     return ValueType(t.tensor_type.elem_type, tuple(None if isinstance(d, int) and d < 1 else d for d in dims))
 
 
+def _known(n: NodeProto, opset: int) -> NodeProto:
+    """The node, or one that ONNX knows and that tells as much of the result's type."""
+    if operator_key(n.op_type, n.domain) not in LIKE_THEIR_INPUT or defs.has(n.op_type, opset, n.domain):
+        return n
+    return helper.make_node("Identity", n.input[:1], n.output[:1])
+
+
 def infer_types(proto: ModelProto, nodes: Sequence[NodeProto] | None = None) -> dict[str, ValueType]:
     """What ONNX's inference knows of each value; values it cannot type are missing. `nodes`: in place of the graph's."""
     known: dict[str, ValueType] = {}
     graph = proto.graph
     skeleton = ModelProto(ir_version=proto.ir_version)
     skeleton.opset_import.extend(proto.opset_import)
+    versions = {o.domain: o.version for o in proto.opset_import}
+    if not versions.keys() & {"", "ai.onnx"}:  # operators of another domain may be written as those of this one
+        skeleton.opset_import.append(helper.make_opsetid("", defs.onnx_opset_version()))
+    nodes = graph.node if nodes is None else nodes
+    # a domain that the file does not name is one of onnxruntime's, which it adds itself
+    unnamed = {n.domain for n in nodes} - {*versions, "", "ai.onnx"}
+    skeleton.opset_import.extend(helper.make_opsetid(d, 1) for d in sorted(unnamed))
     skeleton.graph.name = graph.name or "graph"
-    skeleton.graph.node.extend(graph.node if nodes is None else nodes)
+    opset = versions.get("", versions.get("ai.onnx", 0))
+    skeleton.graph.node.extend(_known(n, opset) for n in nodes)
     skeleton.graph.output.extend(graph.output)
     named = {t.name for t in graph.initializer}
     skeleton.graph.input.extend(i for i in graph.input if i.name not in named)

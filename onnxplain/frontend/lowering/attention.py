@@ -7,6 +7,7 @@ import math
 from onnx import TensorProto
 
 from .body import Body
+from .heads import apart, at_most, capped, counted, repeated, scale_of, scores_of, seen, stacked, together
 
 
 def attention(b: Body) -> None:
@@ -15,24 +16,21 @@ def attention(b: Body) -> None:
     q, k, v = (_heads(b, b.input(i), "kv_num_heads" if i else "q_num_heads") for i in range(3))
     past = b.input(4)
     if past:
-        k = b("Concat", past, k, axis=2, at="keys", result=b.output(1) or None)
-        v = b("Concat", b.input(5), v, axis=2, at="values", result=b.output(2) or None)
+        k = stacked(b, past, k, "keys", b.output(1) or None)
+        v = stacked(b, b.input(5), v, "values", b.output(2) or None)
     elif b.output(1):
         b("Identity", k, result=b.output(1))
         b("Identity", v, result=b.output(2))
     k, v = _repeated(b, k, "keys"), _repeated(b, v, "values")
-    scores = b("Mul", b("MatMul", q, b("Transpose", k, perm=[0, 1, 3, 2]), at="products"), _scale(b, q), at="scores")
-    capped = scores
-    if cap := b.attr("softcap", 0.0):
-        c = b.number(cap)
-        capped = b("Mul", b("Tanh", b("Div", scores, c)), c, at="capped")
-    masked = _masked(b, capped, b.input(3), past, b.input(6))
+    scores = scores_of(b, q, k, scale_of(b, b.attr("scale"), _width(b), q))
+    limited = capped(b, scores, b.attr("softcap", 0.0))
+    masked = _masked(b, limited, b.input(3), past, b.input(6))
     weights = _softmax(b, masked) if b.input(3) or b.input(6) else b("Softmax", masked, axis=-1, at="softmax")
     y = b("MatMul", weights, v, at="heads", result=None if _flat(b) else b.output(0))
     if _flat(b):
-        b("Reshape", b("Transpose", y, perm=[0, 2, 1, 3]), b.ints(0, 0, -1), result=b.output(0))
+        together(b, y, b.output(0))
     if b.output(3):
-        stages = (scores, capped, masked, weights)
+        stages = (scores, limited, masked, weights)
         b("Identity", stages[b.attr("qk_matmul_output_mode", 0)], result=b.output(3))
 
 
@@ -44,28 +42,20 @@ def _flat(b: Body) -> bool:
 
 def _heads(b: Body, value: str, count: str) -> str:
     """(sample, head, position, feature)."""
-    if not _flat(b):
-        return value
-    return b("Transpose", b("Reshape", value, b.ints(0, 0, b.attr(count), -1)), perm=[0, 2, 1, 3])
+    return apart(b, value, b.attr(count)) if _flat(b) else value
 
 
 def _repeated(b: Body, value: str, at: str) -> str:
-    """Every head of K or V as often as there are heads of Q for it."""
     flat = _flat(b)
     ours = b.attr("q_num_heads") if flat else b.size(b.input(0), 1)
     theirs = b.attr("kv_num_heads") if flat else b.size(b.input(1), 1)
-    if ours is None or theirs is None or ours == theirs:  # a matrix product repeats a single one by itself
-        return value
-    return b("Gather", value, b.ints(*(h * theirs // ours for h in range(ours))), axis=1, at=f"repeated {at}")
+    return repeated(b, value, ours, theirs, at)
 
 
-def _scale(b: Body, q: str) -> str:
-    if (scale := b.attr("scale")) is not None:
-        return b.number(scale)
+def _width(b: Body) -> int | None:
+    """How many features a head has."""
     width = b.size(b.input(0), -1)
-    if width is not None:
-        return b.number(1 / math.sqrt(width // b.attr("q_num_heads") if _flat(b) else width))
-    return b("Reciprocal", b("Sqrt", b("Cast", b.length(q, 3), to=TensorProto.FLOAT)))
+    return width // b.attr("q_num_heads") if width is not None and _flat(b) else width
 
 
 def _masked(b: Body, scores: str, mask: str, past: str, lengths: str) -> str:
@@ -76,12 +66,7 @@ def _masked(b: Body, scores: str, mask: str, past: str, lengths: str) -> str:
         conditions.append(_padded(b, mask, past, boolean=True))
     elif mask:
         scores = b("Add", scores, _padded(b, mask, past, boolean=False), at="biased")
-    if not conditions:
-        return scores
-    allowed = conditions[0]
-    for c in conditions[1:]:
-        allowed = b("And", allowed, c)
-    return b("Where", allowed, scores, b.number(-math.inf), at="masked")
+    return seen(b, scores, conditions)
 
 
 def _softmax(b: Body, masked: str) -> str:
@@ -111,20 +96,20 @@ def _conditions(b: Body, scores: str, past: str, lengths: str) -> list[str]:
         right = 0
     if left < 0 and right < 0 and not lengths:
         return []
-    keys = b("Range", b.whole(0), b.length(scores, 3), b.whole(1))  # (key,)
+    keys = counted(b, b.length(scores, 3))  # (key,)
     conditions = []
     if lengths:
         ends = b("Unsqueeze", b("Cast", lengths, to=TensorProto.INT64), b.ints(1, 2, 3))  # (sample, 1, 1, 1)
         conditions.append(b("Less", keys, ends))
     if left >= 0 or right >= 0:
         queries = b.length(scores, 2)
-        rows = b("Unsqueeze", b("Range", b.whole(0), queries, b.whole(1)), b.ints(1))  # (query, 1)
+        rows = b("Unsqueeze", counted(b, queries), b.ints(1))  # (query, 1)
         if past:
             rows = b("Add", rows, b.length(past, 2))
         elif lengths:
             rows = b("Add", rows, b("Sub", ends, queries))
         if right >= 0:
-            conditions.append(b("LessOrEqual", keys, b("Add", rows, b.whole(right))))
+            conditions.append(at_most(b, keys, b("Add", rows, b.whole(right))))
         if left >= 0:
-            conditions.append(b("GreaterOrEqual", keys, b("Sub", rows, b.whole(left))))
+            conditions.append(at_most(b, b("Sub", rows, b.whole(left)), keys))
     return conditions
