@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from .methods.lrp import LRP
     from .methods.smooth import Smooth, SmoothGrad, SmoothGradSquared, VarGrad
     from .methods.table import methods
+    from .methods.tree_shap import TreeShap
     from .model import Model
+    from .operator_table import operators
     from .rules import (
         CPLRP,
         AlphaBeta,
@@ -82,6 +84,7 @@ _PUBLIC = {
     "load": "api",
     "explain": "api",
     "methods": "methods.table",
+    "operators": "operator_table",
     "Model": "model",
     "Explanation": "explanation",
     "Attribution": "explanation",
@@ -99,6 +102,7 @@ _PUBLIC = {
     "ExpectedGradients": "methods.expected_gradients",
     "DeepLift": "methods.deep_lift",
     "DeepShap": "methods.deep_shap",
+    "TreeShap": "methods.tree_shap",
     "LRP": "methods.lrp",
     "ConnectionWeights": "methods.connection_weights",
     "GuidedBackprop": "methods.guided",
@@ -176,6 +180,7 @@ __all__ = [
     "Deconvnet",
     "DeepLift",
     "DeepShap",
+    "TreeShap",
     "Depth",
     "Epsilon",
     "EpsilonAlpha2Beta1",
@@ -228,5 +233,6 @@ __all__ = [
     "explain",
     "load",
     "methods",
+    "operators",
     "rules",
 ]

@@ -109,6 +109,9 @@ def _option(p: argparse._ActionsContainer) -> None:
     p.add_argument(
         "--option", action="append", default=[], metavar="NAME=VALUE", help="of the framework's converter: activation=softplus"
     )
+    p.add_argument(
+        "--example", type=Path, metavar="FILE", help="what a framework's model takes, where it must be shown: DATA without pictures"
+    )
 
 
 def _debug(p: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ConverterError, InputError, UnsupportedOpError
 from . import arguments as words
-from .data_files import Table, read_data
+from .data_files import READERS, Table, read_data, read_plain
 from .images import Preprocess
 from .output import make_folder, save_figure, write
 from .text import audit_lines, coverage_lines, feature_lines, method_lines, only_calls, result_lines
@@ -58,6 +58,7 @@ def check(args: argparse.Namespace) -> None:
     import onnxplain as ox
 
     model = _load(args, verify="never" if args.verify == "never" else "always")
+    print(f"{model}\n")
     if args.verify != "never":
         print("onnxruntime: equal outputs on random data")
     data = _data(args, model) if args.data or args.input else None
@@ -78,7 +79,7 @@ def convert(args: argparse.Namespace) -> None:
     if args.target.suffix.lower() != ".onnx":
         raise InputError(f"{args.target}: the file to write ends in .onnx")
     try:
-        proto = converted(args.source, {"opset": args.opset, **_options(args)})
+        proto = converted(args.source, {"example": _example(args), "opset": args.opset, **_options(args)})
         content = proto.SerializeToString()
     except ValueError as e:
         raise ConverterError(str(e)) from e
@@ -104,10 +105,13 @@ VERBS: dict[str, Callable[[argparse.Namespace], None]] = {
 def _load(args: argparse.Namespace, verify: str | None = None) -> Any:
     import onnxplain as ox
 
+    from ..sources import is_converted
+
     outputs, labels = list(words.words(args.outputs)) or None, _labels(args.labels)
     try:
         return ox.load(
             args.model,
+            example=_example(args, is_converted(args.model)),
             outputs=outputs,
             batch_axis=args.batch_axis,
             output_labels=labels,
@@ -120,6 +124,15 @@ def _load(args: argparse.Namespace, verify: str | None = None) -> Any:
         if args.verb != "explain" or not only_calls(args.method):
             raise
     return ox.BlackBox(args.model, outputs, args.batch_axis, output_labels=labels)
+
+
+def _example(args: argparse.Namespace, with_data: bool = False) -> Any:
+    """The data that a converter is shown: --example, or else DATA itself; None where neither is a file of numbers."""
+    data = getattr(args, "data", None) if with_data else None
+    path = args.example or (data if data is not None and data.is_file() and data.suffix.lower() in READERS else None)
+    found = None if path is None else read_plain(path)
+    columns = words.words(getattr(args, "columns", ""))
+    return found[columns] if isinstance(found, Table) and columns else found
 
 
 def _options(args: argparse.Namespace) -> dict[str, Any]:

@@ -45,7 +45,10 @@ class Table:
         return self.cells
 
     def numbers(self, spec: Spec) -> Table:
-        """The same in the kind of numbers that the input holds; an empty cell is NaN."""
+        """The same in the kind of numbers that the input holds; an empty cell is NaN. Text stays as it is, where the input
+        holds text."""
+        if spec.dtype == "string":
+            return self
         try:
             cells = np.where(self.cells == "", "nan", self.cells).astype(np.float64)
         except (ValueError, TypeError):
@@ -167,6 +170,17 @@ def read_data(
     if missing:
         raise InputError(f"no data for inputs {missing}; give a DATA file or --input {missing[0]}=FILE")
     return {n: data[n] for n in inputs}
+
+
+def read_plain(path: Path) -> Any:
+    """What a file holds before any model says what it should: an array, arrays by name, or a table of numbers."""
+    content = Reader({})._file(path)
+    if not isinstance(content, Table):
+        return content
+    try:
+        return Table(path, content.columns, np.where(content.cells == "", "nan", content.cells).astype(np.float64))
+    except (ValueError, TypeError):
+        return Table(path, content.columns, content.cells)
 
 
 def _typed(array: np.ndarray, spec: Spec) -> np.ndarray:
