@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .columns import is_table
 from .data import frame_labels, n_samples, prepare
 from .errors import InputError, first_line
 from .explanation import Explanation
@@ -24,6 +25,7 @@ from .frontend.passes import simplify
 from .frontend.read import read
 from .frontend.runtime import verifiable
 from .frontend.strings import table_of, texts_in
+from .graph.sources import filled_in
 from .methods.base import Method
 from .methods.blackbox.base import BlackBoxMethod
 from .methods.context import Context
@@ -33,7 +35,7 @@ from .methods.run import Runner
 from .methods.sums import NonFinite
 from .methods.table import method_from
 from .model import Model
-from .sources import as_onnx
+from .sources import as_onnx, is_converted
 from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
 
 #: share of LRP's relevance below which its attributions are hardly meaningful
@@ -84,13 +86,16 @@ def load(
     axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     metadata = {m.key: m.value for m in proto.metadata_props}
     texts = table_of(texts_in(proto.graph))
+    missing = {i for inputs in filled_in(graph).values() for i in inputs}
     of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}
     of_outputs = labels_for(output_labels, raw.outputs, "output_labels") or stored_labels(metadata, "output_labels") or {}
     model = Model(
         name=_name(source, graph_name),
         raw=raw,
         graph=graph,
-        inputs={n: _labelled(make_spec(n, built.types.get(n), axes[n], texts), of_inputs.get(n)) for n in raw.inputs},
+        inputs={
+            n: _labelled(make_spec(n, built.types.get(n), axes[n], texts, n in missing), of_inputs.get(n)) for n in raw.inputs
+        },
         outputs={n: make_spec(n, built.types.get(n), None if n in raw.constants else axes[n], texts) for n in raw.outputs},
         dtype=real_dtype,
         device=real_device,
@@ -100,9 +105,12 @@ def load(
     )
     _check_output_labels(model)
     if verify != "never":
+        from .verify import fits
         from .verify import verify as run
 
-        run(model, example, strict=verify == "always")
+        # a converter has used the example; it may hold more than tensors, or other samples than a fixed number of them
+        shown = None if is_converted(source) and not fits(model, example) else example
+        run(model, shown, strict=verify == "always")
     return model
 
 
@@ -141,7 +149,7 @@ def explain(
             raise InputError(f"{chosen!r} only calls the model: it knows no internal values {list(names)}")
         bar_for = partial(_progress, progress, method=chosen)
         return black_box(model, data, chosen, target, chunk_size, max_memory, _seed(seed), load, bar_for)
-    model = load(model)
+    model = load(model, example=data if is_converted(model) else None)
     feeds, given = _feeds(model, data, chosen)
     if n_samples(model.inputs, feeds) > 1 or chosen.walks_often():
         model = for_many(model, feeds)
@@ -158,6 +166,7 @@ def explain(
         sources_of=lambda f: problem.sources_of(f),
         data=given,
     )
+    chosen = chosen.fitted(context)
     problem = compile_problem(graph, model.inputs, model.outputs, chosen, target, names, context)
     with torch.inference_mode():
         prepared = chosen.prepare(context)
@@ -258,12 +267,14 @@ def _check_output_labels(model: Model) -> None:
         known = [d for d in shape if d is not None]
         size = math.prod(known) if len(known) == len(shape) else None
         last = shape[-1] if shape else None
-        if size is not None and model.outputs[o].floating and len(labels) not in (size, last):
+        if size is not None and model.outputs[o].rank_known and model.outputs[o].floating and len(labels) not in (size, last):
             raise InputError(f"{len(labels)} labels for output {o!r}, which has {size} units")
 
 
 def _axis_labels(model: Model, data: Any) -> dict[str, dict[str, tuple[str, ...]]]:
     """Input labels by axis; a table's own column names where the model has none."""
+    if is_table(data) and len(model.inputs) > 1:  # a column per input, which is its feature
+        return {n: {"feature": (n,), **s.labels} for n, s in model.inputs.items()}
     out = {n: dict(s.labels) for n, s in model.inputs.items()}
     given = data if isinstance(data, Mapping) else dict(zip(model.inputs, data, strict=False)) if isinstance(data, tuple) else {next(iter(model.inputs)): data}
     for n, x in given.items():

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .columns import texts
+from .data import by_input
 from .explanation import Attribution, Explanation
 from .methods.audit import audit_rows
 from .methods.run import Results, Runner
@@ -38,7 +40,7 @@ def assemble(
                 input=name,
                 output=asked,
                 connected=found is not None,
-                data=x.cpu().numpy(),
+                data=_texts(runner, name, x.shape) if spec.dtype == "string" else x.cpu().numpy(),
             )
     layers = {
         (v, asked): Attribution(
@@ -67,6 +69,14 @@ def assemble(
     )
 
 
+def _texts(runner: Runner, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The texts that an input was given, samples first."""
+    given, spec = texts(by_input(runner.problem.inputs, runner.context.data)[name]).astype(str), runner.problem.inputs[name]
+    if spec.batch_axis is None:
+        return np.broadcast_to(given, shape)
+    return np.moveaxis(given, spec.batch_axis, 0)
+
+
 def _audit(runner: Runner) -> list[dict[str, Any]]:
     with torch.inference_mode():
         return audit_rows(runner)
@@ -81,7 +91,9 @@ def _notes(runner: Runner) -> tuple[str, ...]:
     reached = {i for s in runner.problem.sources for i in s.inputs}
     floating = runner.problem.graph.floating
     boundary = {i: s.value for s in runner.problem.sources for i in s.inputs if s.value != i and i not in floating}
-    notes += [f"integer input {i!r} is explained at the floating value {v!r} computed from it" for i, v in boundary.items()]
+    for i, v in boundary.items():
+        kind = "text" if runner.problem.inputs[i].dtype == "string" else "integer"
+        notes.append(f"{kind} input {i!r} is explained at the floating value {v!r} computed from it")
     notes += [f"input {i!r} leads to no floating value: it gets no attribution" for i in runner.problem.inputs if i not in reached and i not in floating]
     notes += runner.method.notes(runner.problem)
     if runner.method.draws:

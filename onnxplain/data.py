@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .columns import as_codes, by_column, is_table
 from .errors import InputError
+from .few_bits import is_of_few_bits, packed, plain
+from .frontend.strings import decoded
 from .layers.shapes import all_finite
 from .specs import Spec
 
@@ -17,11 +20,15 @@ INTEGER_LIMITS = {
     f"{sign}int{bits}": (int(np.iinfo(f"{sign}int{bits}").min), min(int(np.iinfo(f"{sign}int{bits}").max), 2**63 - 1))
     for sign in ("", "u")
     for bits in (8, 16, 32, 64)
-}
+} | {"int2": (-2, 1), "int4": (-8, 7), "uint2": (0, 3), "uint4": (0, 15)}
 #: what an output can be cast to
-NUMPY_TYPES = frozenset({"float16", "float32", "float64", "bool", *INTEGER_LIMITS})
-#: integer types torch computes with little support: widened, as the frontend does with constants
-WIDENED = {"uint16": torch.int64, "uint32": torch.int64, "uint64": torch.int64}
+NUMPY_TYPES = frozenset(t for t in ("float16", "float32", "float64", "bool", *INTEGER_LIMITS) if not is_of_few_bits(t))
+#: integer types torch computes with little or no support: widened, as the frontend does with constants
+WIDENED = {
+    **dict.fromkeys(("uint16", "uint32", "uint64"), torch.int64),
+    **dict.fromkeys(("int2", "int4"), torch.int8),
+    **dict.fromkeys(("uint2", "uint4"), torch.uint8),
+}
 
 
 def by_input(specs: Mapping[str, Spec], data: Any, what: str = "data") -> dict[str, Any]:
@@ -36,6 +43,8 @@ def by_input(specs: Mapping[str, Spec], data: Any, what: str = "data") -> dict[s
         if len(data) != len(names):
             raise InputError(f"{what} is a tuple of {len(data)}, the model has {len(names)} inputs: {_listed(specs)}")
         return dict(zip(names, data, strict=True))
+    if len(names) > 1 and is_table(data):
+        return dict(by_column(specs, data, what))
     if len(names) != 1:
         raise InputError(f"{what} is one {type(data).__name__}, the model has {len(names)} inputs: give a dict with {_listed(specs)}")
     return {names[0]: data}
@@ -61,10 +70,17 @@ def prepare(
     return {n: t.to(device) for n, t in tensors.items()}
 
 
-def as_declared(spec: Spec, y: Tensor) -> np.ndarray:
-    """An output in the type that the model's file gives it; wider where the model is computed in double precision."""
+def as_declared(spec: Spec, y: Tensor, texts: Mapping[int, str] | None = None) -> np.ndarray:
+    """An output in the type that the model's file gives it; wider where the model is computed in double precision.
+    `texts`: by code, beyond those of the file."""
     array = y.cpu().numpy()
-    if spec.dtype not in NUMPY_TYPES or array.dtype == np.float64:
+    if spec.dtype == "string":
+        return decoded(array, {**spec.texts, **(texts or {})})
+    if spec.floating and array.dtype == np.float64:
+        return array
+    if is_of_few_bits(spec.dtype) and spec.dtype != "bfloat16":
+        return packed(array, spec.dtype)
+    if spec.dtype not in NUMPY_TYPES:
         return array
     return array.astype(spec.dtype, copy=False)
 
@@ -86,10 +102,15 @@ def to_tensor(spec: Spec, data: Any, dtype: torch.dtype, what: str, explained: b
     if array.numel() == 0 and explained:
         raise InputError(f"input {spec.name!r} is empty: {what} has shape {tuple(array.shape)}")
     given, array = array, _typed(spec, array, dtype, what)
-    if array.is_floating_point() and not all_finite(array) and (explained or all_finite(given)):
+    if array.is_floating_point() and not all_finite(array) and (explained or all_finite(given)) and not _only_missing(spec, array):
         bad = (~array.isfinite()).nonzero()
         raise InputError(f"input {spec.name!r} holds {len(bad)} NaN or infinite values, the first at {tuple(bad[0].tolist())} of {what}")
     return array if spec.batch_axis in (None, 0) else array.movedim(spec.batch_axis, 0)
+
+
+def _only_missing(spec: Spec, array: Tensor) -> bool:
+    """Whether what is not finite is NaN, for an input whose missing numbers the model fills in."""
+    return spec.missing and not bool(array.isinf().any())
 
 
 def _typed(spec: Spec, array: Tensor, dtype: torch.dtype, what: str) -> Tensor:
@@ -99,6 +120,8 @@ def _typed(spec: Spec, array: Tensor, dtype: torch.dtype, what: str) -> Tensor:
                 f"input {spec.name!r} wants {spec.dtype}, {what} holds {_type(array)}: convert it (astype('float32')) if that is meant"
             )
         return array.to(dtype)
+    if spec.dtype == "string":
+        return array
     if spec.dtype == "bool":
         if array.dtype != torch.bool:
             raise InputError(f"input {spec.name!r} wants bool, {what} holds {_type(array)}")
@@ -115,6 +138,8 @@ def _typed(spec: Spec, array: Tensor, dtype: torch.dtype, what: str) -> Tensor:
 
 
 def _array(spec: Spec, data: Any, what: str) -> Tensor:
+    if spec.dtype == "string":
+        return torch.from_numpy(as_codes(spec, data, what))
     if isinstance(data, Tensor):
         if data.is_complex() or data.layout != torch.strided:
             raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} is a tensor of {_type(data)} ({data.layout})")
@@ -127,7 +152,7 @@ def _array(spec: Spec, data: Any, what: str) -> Tensor:
         except (RuntimeError, TypeError, ValueError, BufferError) as error:
             raise InputError(f"{what} for input {spec.name!r} cannot be read by DLPack: {error}") from error
     try:
-        array = np.asarray(data)
+        array = plain(np.asarray(data))
     except ValueError as error:
         raise InputError(f"{what} for input {spec.name!r} is ragged: {error}") from error
     if isinstance(data, (list, tuple, int)) and spec.floating and array.dtype.kind in "iub":

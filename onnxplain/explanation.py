@@ -126,7 +126,8 @@ class Explanation(Mapping[Any, Attribution]):
         return vars(self).get("audit_rows")
 
     def audit(self) -> pd.DataFrame:
-        """Where relevance was lost: node, operator, kind, rule, relevance_in, relevance_out, lost, share_lost."""
+        """Where relevance was lost: node, operator, kind, rule, relevance_in, relevance_out, lost, share_lost;
+        and, in quantised models, the part of relevance_in that is due to rounding."""
         return tables.audit_frame(self.audit_rows)
 
     # Other shapes -------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import as_declared, n_samples, prepare
+from .columns import own_texts
+from .data import as_declared, by_input, n_samples, prepare
 from .errors import InputError
 from .frontend.passes import UNMERGED, simplify
-from .graph.graph import Graph
+from .graph.graph import Graph, Node
 from .graph.plan import Forward, walked
 from .graph.sources import find_sources
 from .specs import Spec, fixed_rows
@@ -48,7 +49,8 @@ class Model:
     def predict(self, data: Any) -> dict[str, np.ndarray]:
         """{output name: array} for `data` in any form that `explain` takes."""
         feeds = prepare(self.inputs, data, self.dtype, self.device, explained=False)
-        return {o: as_declared(self.outputs[o], y) for o, y in self.forward(feeds).items()}
+        texts = own_texts(self.inputs, by_input(self.inputs, data))
+        return {o: as_declared(self.outputs[o], y, texts) for o, y in self.forward(feeds).items()}
 
     def forward(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs (as the model writes them) for checked feeds with samples first; in chunks of rows."""
@@ -129,11 +131,13 @@ class Model:
         active, nodes = walked(self.graph, self.graph.outputs, [s.value for s in find_sources(self.graph)])
         found = method.walk_rules().coverage(self.graph, nodes, active)
 
-        def said(name: str) -> str:
-            rule = found.get(name, NO_RELEVANCE)
-            return f"{NO_RULE}: {rule}" if isinstance(rule, str) and name in found else str(rule)
+        def said(n: Node) -> str:
+            if n.name not in found:
+                return f"{n.layer.note}, {NO_RELEVANCE}" if n.layer.note else NO_RELEVANCE
+            rule = found[n.name]
+            return f"{NO_RULE}: {rule}" if isinstance(rule, str) else str(rule)
 
-        return [{"node": n.name, "operator": n.op, "kind": n.kind, "rule": said(n.name)} for n in self.graph.nodes]
+        return [{"node": n.name, "operator": n.op, "kind": n.kind, "rule": said(n)} for n in self.graph.every_node()]
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}: {', '.join(self.inputs)} → {', '.join(self.outputs)}, {len(self.graph.nodes)} nodes)"
@@ -148,8 +152,8 @@ class Model:
 
         tables = [[r["rule"] for r in self.coverage_rows(METHODS[m][0]())] for m in SUMMARY_METHODS]
         body = [
-            (n.name, n.op, n.kind, *("–" if c == NO_RELEVANCE else c.split(":")[0].split("(")[0] for c in cells))
-            for n, *cells in zip(self.graph.nodes, *tables, strict=True)
+            (n.name, n.op, n.kind, *("–" if c.endswith(NO_RELEVANCE) else c.split(":")[0].split("(")[0] for c in cells))
+            for n, *cells in zip(self.graph.every_node(), *tables, strict=True)
         ]
         lines += _table([("node", "operator", "kind", *SUMMARY_METHODS), *body])
         return "\n".join(lines)

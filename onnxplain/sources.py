@@ -15,19 +15,25 @@ def as_onnx(source: Any, example: Any = None, options: Mapping[str, Any] | None 
 
     `options` are the converter's own. Raises `ConverterError`, `MissingDependencyError`.
     """
+    if is_converted(source):
+        return converted(source, {"example": example, **(options or {})})
+    if options and not (isinstance(source, (str, os.PathLike)) and not os.path.exists(source)):
+        raise InputError(
+            f"options={dict(options)!r} are for converting a framework's model; this is none that is converted"
+        )
+    return source
+
+
+def is_converted(source: Any) -> bool:
+    """Whether it is a framework's model, which becomes ONNX first."""
     from onnxplain_converters import CONVERTERS, framework_of
 
-    key = framework_of(Path(source) if isinstance(source, os.PathLike) else source)
+    is_path = isinstance(source, (str, os.PathLike))
+    key = framework_of(Path(source) if is_path else source)
     # a file whose framework has no converter may be ONNX under another name: the reader says what it is
     if key in (None, "onnx") or CONVERTERS[key].module is None:
-        if options:
-            raise InputError(
-                f"options={dict(options)!r} are for converting a framework's model; this is none that is converted"
-            )
-        return source
-    if isinstance(source, (str, os.PathLike)) and not os.path.exists(source):
-        return source
-    return converted(source, {"example": example, **(options or {})})
+        return False
+    return not is_path or os.path.exists(source)
 
 
 def converted(source: Any, options: Mapping[str, Any]) -> Any:

@@ -17,7 +17,8 @@ class Spec:
     """One input or output. `shape`: a size per axis, None where it is free. `dtype`: as numpy writes it.
 
     `batch_axis`: the sample axis, or None where the value has none (a setting shared by all samples).
-    `labels`: names of coordinates, by axis name ("feature", "channel", "unit", …).
+    `labels`: names of coordinates, by axis name ("feature", "channel", "unit", …). `texts`: those in the model's file, by
+    code, where the value holds text. `missing`: NaN is a number that is missing, and is filled in by the model.
     """
 
     name: str
@@ -27,10 +28,12 @@ class Spec:
     batch_axis: int | None = 0
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rank_known: bool = True
+    texts: Mapping[int, str] = field(default_factory=dict, repr=False, compare=False)
+    missing: bool = False
 
     @property
     def floating(self) -> bool:
-        return self.dtype in ("float16", "float", "float32", "float64", "double", "bfloat16")
+        return self.dtype.startswith(("float", "double", "bfloat"))
 
     @property
     def sample_shape(self) -> tuple[int | None, ...]:
@@ -65,14 +68,22 @@ def fixed_rows(inputs: Mapping[str, Spec]) -> int | None:
 NUMPY_NAMES = {"float": "float32", "double": "float64", "bool": "bool"}
 
 
-def make_spec(name: str, t: ValueType | None, batch_axis: int | None) -> Spec:
+def make_spec(
+    name: str,
+    t: ValueType | None,
+    batch_axis: int | None,
+    texts: Mapping[int, str] | None = None,
+    missing: bool = False,
+) -> Spec:
+    """`texts`: those of the model's file, by code; `missing`: NaN is filled in."""
+    held = texts if texts and t is not None and type_name(t.elem_type) == "string" else {}
     if t is None or t.shape is None:
         dtype = type_name(t.elem_type) if t is not None and t.elem_type else "float"
-        return Spec(name, (), NUMPY_NAMES.get(dtype, dtype), (), batch_axis, rank_known=False)
+        return Spec(name, (), NUMPY_NAMES.get(dtype, dtype), (), batch_axis, rank_known=False, texts=held, missing=missing)
     dtype = type_name(t.elem_type) if t.elem_type else "float"
     shape = tuple(s if isinstance(s, int) else None for s in t.shape)
     symbols = tuple(s if isinstance(s, str) else None for s in t.shape)
-    return Spec(name, shape, NUMPY_NAMES.get(dtype, dtype), symbols, batch_axis if shape else None)
+    return Spec(name, shape, NUMPY_NAMES.get(dtype, dtype), symbols, batch_axis if shape else None, texts=held, missing=missing)
 
 
 def batch_axes(

@@ -153,7 +153,7 @@ def test_convert_copies_a_checked_onnx_file(tmp_path: Path, capsys: pytest.Captu
     assert "opset 21" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["net.pt", "net.keras", "net.joblib"])
+@pytest.mark.parametrize("name", ["net.keras", "net.joblib"])
 def test_convert_says_how_other_frameworks_export(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / name).write_bytes(b"weights")
     assert main(["convert", str(tmp_path / name), str(tmp_path / "m.onnx")]) == 2

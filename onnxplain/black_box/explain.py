@@ -13,6 +13,7 @@ from ..methods.blackbox.base import BlackBoxMethod
 from ..methods.blackbox.driver import Driver
 from ..methods.chunks import Need, bytes_from, sizes
 from ..model import Model
+from ..sources import is_converted
 from ..specs import axis_names
 from .model import BlackBox
 from .predictor import UNKNOWN, Predictor, input_labels_of
@@ -29,7 +30,7 @@ def explain(
     chunk_size: Any,
     max_memory: Any,
     seed: int,
-    load: Callable[[Any], Model],
+    load: Callable[..., Model],
     progress: Callable[[int], Any],
 ) -> Explanation:
     """As `onnxplain.explain`; `progress` makes a bar for a number of samples, or None."""
@@ -71,10 +72,12 @@ def explain(
             bar.close()
 
 
-def find_predictor(model: Any, data: Any, load: Callable[[Any], Model]) -> Predictor:
+def find_predictor(model: Any, data: Any, load: Callable[..., Model]) -> Predictor:
     """A file that cannot be loaded for its operators is run as it is."""
     if isinstance(model, Model):
         return from_model(model, data)
+    if is_converted(model):  # most frameworks' models can be called too, but not with arrays
+        return from_model(load(model, example=data), data)
     if isinstance(model, BlackBox) or callable(model):
         return (model if isinstance(model, BlackBox) else BlackBox(model)).predictor(data)
     try:

@@ -101,7 +101,7 @@ LXT_FORMS: Forms = {
     Epsilon: lambda r: Unsigned(Zero(r.bias), or_default(r, "epsilon", 1e-6)),
     Norm: lambda r: Unsigned(Zero(), 1e-6),
     Half: lambda r: Unsigned(Half(0.0), 0.5e-8),  # 1e-8 beside 2z
-    Signal: lambda r: Unsigned(Signal(r.gate, 0.0), 1e-8),
+    Signal: lambda r: Unsigned(replace(r, epsilon=0.0), 1e-8),
     FrozenStatistics: lambda r: Unsigned(FrozenStatistics(0.0), or_default(r, "epsilon", 1e-6)),
 }
 LXT_ROWS: tuple[Row, ...] = (

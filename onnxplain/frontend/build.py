@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -18,13 +17,17 @@ from ..graph.graph import Graph, Node
 from ..layers import Layer, layer_for
 from ..layers.base import operator_key
 from ..layers.kinds import Affine
-from .lowering import lower
-from .nodes import attributes, is_floating, newest_opset, onnx_node, to_torch
+from .carriers import as_carried, carried, stays_whole
+from .control import CONTROL, control
+from .fold import NOT_FITTING, cast_like, constant_node, folded
+from .host import host, wraps
+from .lowering import is_random, lower
+from .nodes import is_floating, newest_opset, onnx_node, to_torch
+from .order import bodies, in_order, needed, reads, stored_names
 from .read import opset_of
+from .reasons import reason
+from .strings import MOVING, READING
 from .types import ValueType, infer_types
-
-#: what layers and torch raise for attributes and constants that make no sense together
-NOT_FITTING = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError)
 
 
 @dataclass(frozen=True)
@@ -43,43 +46,61 @@ def build(
     dtype: torch.dtype = torch.float32,
 ) -> Built:
     """`inputs`/`outputs` cut the graph at named values."""
-    types = infer_types(proto)
-    return _Builder(proto, types, dtype).build(inputs, outputs)
+    builder = Builder(proto, infer_types(proto), dtype)
+    graph = builder.graph(inputs, outputs)
+    if graph is None:
+        builder.report()
+    for v in (*graph.inputs, *graph.outputs):
+        if v in builder.types and not builder.types[v].tensor:
+            raise ModelError(
+                f"{v!r} is no tensor, which the inputs and outputs of a model must be here: cut it beside that value, with "
+                "ox.load(..., inputs=…) or outputs=…"
+            )
+    return Built(graph, builder.types, builder.opset)
 
 
 @dataclass
-class _Builder:
+class Builder:
+    """One graph: the model's, or a body of it. `constants`: what is known of values; `floating`: which are floating
+    (`known`: told from outside). `missing`: operators without a layer and their nodes, `blocked`: those of this graph.
+    `prefix`: what a body's nodes are called after."""
+
     proto: ModelProto
-    types: Mapping[str, ValueType]
+    types: dict[str, ValueType]
     dtype: torch.dtype
     constants: dict[str, Tensor] = field(default_factory=dict)
-    floating: dict[str, bool] = field(default_factory=dict)
+    known: Mapping[str, bool] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    prefix: str = ""
+    floating: dict[str, bool] = field(default_factory=dict)
     blocked: list[NodeProto] = field(default_factory=list)
+    made: dict[str, Node] = field(default_factory=dict)
 
-    def build(self, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> Built:
+    def graph(self, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> Graph | None:
+        """The graph; None where operators are missing."""
         graph = self.proto.graph
         stored = stored_names(graph)
-        own_inputs = [i.name for i in graph.input if i.name not in stored]
+        own_inputs = [i.name for i in graph.input if i.name not in stored and i.name not in self.constants]
         inputs, outputs = _names(inputs, "inputs"), _names(outputs, "outputs")
-        all_nodes = in_order(graph, inputs or ())
-        parts = lower(all_nodes, self.types)
-        if len(parts) != len(all_nodes):
-            all_nodes, self.types = parts, infer_types(self.proto, parts)
+        all_nodes = in_order(graph, (*(inputs or ()), *self.constants))
+        for n in all_nodes:
+            n.name = self.prefix + n.name
+        all_nodes = self._in_parts(all_nodes, stored.union(self.constants).difference(inputs or ()))
         known = {*own_inputs, *stored, *(v for n in all_nodes for v in n.output if v)}
         wanted = _existing(outputs, known, "outputs") or [o.name for o in graph.output]
         given = _existing(inputs, known, "inputs")
         feeds = list(dict.fromkeys([*(given or ()), *own_inputs])) if given else own_inputs
         nodes = needed(all_nodes, wanted, given or ())
-        used = {v for n in nodes for v in _reads(n)} | set(wanted)
+        used = {v for n in nodes for v in reads(n)} | set(wanted)
         if given:  # a cut leaves only the inputs that are still read
             feeds = [v for v in feeds if v in used or v in given]
         self._store(graph, used, set(feeds))
         for name, t in self.types.items():
             self.floating[name] = is_floating(t.elem_type) if t.elem_type else True
-        made = [m for n in nodes if (m := self._node(n)) is not None]
-        if self.missing:
-            self._report()
+        self.floating.update(self.known)
+        made = [m for n in nodes for m in self._node(n)]
+        if self.blocked:
+            return None
         lost = [v for v in wanted if v not in self.constants and v not in feeds and not any(v in m.outputs for m in made)]
         if lost:
             raise ModelError(f"outputs {lost} are computed by no node of the graph: the file is damaged or was cut")
@@ -93,7 +114,27 @@ class _Builder:
             shapes={v: t.sizes for v, t in self.types.items() if t.sizes is not None},
         )
         result.check()
-        return Built(result, self.types, opset_of(self.proto) or newest_opset())
+        return result
+
+    def _in_parts(self, nodes: list[NodeProto], stored: set[str]) -> list[NodeProto]:
+        """The nodes with those written out that are made of others; again with the types that this tells, since what
+        comes behind an operator that ONNX does not know may need a rank."""
+        parts, before = lower(nodes, self.types, stored, self.opset), nodes
+        for _ in nodes:
+            if len(parts) == len(before) and all(a is n or a == n for a, n in zip(parts, before, strict=True)):
+                break
+            self.types = {**self.types, **infer_types(self.proto, parts)}
+            parts, before = lower(nodes, self.types, stored, self.opset), parts
+        return parts
+
+    @property
+    def opset(self) -> int:
+        return opset_of(self.proto) or newest_opset()
+
+    def inner(self, proto: ModelProto, constants: Mapping[str, Tensor], known: Mapping[str, bool], name: str) -> Builder:
+        """The builder of a body; what it lacks is lacking here."""
+        types = infer_types(proto)
+        return Builder(proto, types, self.dtype, dict(constants), known, self.missing, f"{name}/")
 
     def _store(self, graph: GraphProto, used: set[str], feeds: set[str]) -> None:
         for t in graph.initializer:
@@ -116,192 +157,101 @@ class _Builder:
             raise ModelError(f"weight {name!r} holds NaN: nothing computed from it can be explained")
         self.constants[name] = value
 
-    def _node(self, n: NodeProto) -> Node | None:
-        """A Node, or None where the node was folded into constants or is missing a layer."""
+    def _node(self, n: NodeProto) -> list[Node]:
+        """Its Node; none where it was folded into constants or is missing a layer; several where it is a body's."""
         try:
-            return self._made(n)
+            made = control(self, n) if n.op_type in CONTROL and n.domain in ("", "ai.onnx") else self._made(n)
         except NOT_FITTING as error:
             raise ModelError(f"node {n.name!r} ({n.op_type}) has attributes or constants that do not fit it: {error}") from error
+        self.made.update((v, m) for m in made for v in m.outputs)
+        return made
 
-    def _made(self, n: NodeProto) -> Node | None:
+    def _made(self, n: NodeProto) -> list[Node]:
         if n.op_type == "Constant" and n.domain in ("", "ai.onnx"):
-            self.constants[n.output[0]] = self._constant_node(n)
-            return None
-        if any(a.HasField("g") or a.graphs for a in n.attribute):
-            self._lack(n)
-            return None
-        if all(i in self.constants for i in n.input if i) and not n.op_type.startswith("Random"):
-            folded = self._fold(n)
-            if folded is not None:
-                for v, c in zip(n.output, folded, strict=False):
-                    if v:
-                        self.constants[v] = c
-                        self.floating[v] = c.is_floating_point()
-                return None
-        node = onnx_node(n, self._opset(n), self.constants, self.floating, self.dtype)
-        layer = layer_for(node)
+            self.constants[n.output[0]] = constant_node(n, self.dtype)
+            return []
+        if any(True for _ in bodies(n)):
+            self.lack(n)
+            return []
+        if self._misreads_text(n):
+            self.lack(n)
+            return []
+        if (cast := cast_like(n, self.constants, self.types, self.dtype)) is not None:
+            self.settle(n.output[0], cast)
+            return []
+        if all(i in self.constants for i in n.input if i) and not is_random(n):
+            values = folded(n, self.opset_for(n), self.constants, self.dtype, self.proto)
+            if values is not None:
+                for v, c in zip(n.output, values, strict=False):
+                    self.settle(v, c)
+                return []
+        node = onnx_node(as_carried(n, self.types, self.floating), self.opset_for(n), self.constants, self.floating, self.dtype)
+        layer = None if wraps(n, node, self.types) else layer_for(node)
+        layer = layer or host(n, node, self.types, self.made, self.proto.opset_import)
         if layer is None:
-            self._lack(n)
-            return None
+            self.lack(n)
+            return []
         if isinstance(layer, Affine) and not all(bool(b.isfinite().all()) for b in layer.buffers() if b.is_floating_point()):
             raise ModelError(f"the weights of node {n.name!r} ({n.op_type}) hold infinity: nothing it computes can be explained")
         outputs = tuple(v or f"{n.name}:{k}" for k, v in enumerate(n.output))
         for v in outputs:
-            if v not in self.types or not self.types[v].elem_type:
+            t = self.types.get(v)
+            if t is not None and not is_floating(t.elem_type) and carried(layer, node, t.elem_type):
+                if not stays_whole(layer, node, t.elem_type):
+                    self.lack(n)
+                    return []
+                self.floating[v] = True
+            elif t is None or not t.elem_type:
                 self.floating[v] = layer.kind != "Integer" and any(node.floating[i] for i in range(len(node.floating)))
-        return Node(n.name, n.op_type, layer, tuple(i for i in n.input if i and i not in self.constants), outputs)
+        return [Node(n.name, n.op_type, layer, tuple(i for i in n.input if i and i not in self.constants), outputs)]
 
-    def _constant_node(self, n: NodeProto) -> Tensor:
-        a = attributes(n, self.dtype)
-        for key, kind in (("value_float", self.dtype), ("value_floats", self.dtype), ("value_int", torch.int64), ("value_ints", torch.int64)):
-            if key in a:
-                return torch.tensor(a[key], dtype=kind)
-        if "value" in a:
-            return a["value"]
-        if any(x.name == "sparse_value" for x in n.attribute):
-            sparse = next(x.sparse_tensor for x in n.attribute if x.name == "sparse_value")
-            dense = torch.zeros(tuple(sparse.dims), dtype=self.dtype).reshape(-1)
-            index = to_torch(sparse.indices, self.dtype)
-            return dense.scatter(0, index.reshape(-1), to_torch(sparse.values, self.dtype)).reshape(tuple(sparse.dims))
-        raise ModelError(f"node {n.name!r} (Constant) holds {[x.name for x in n.attribute]}, which is no number")
+    def _misreads_text(self, n: NodeProto) -> bool:
+        """Whether it makes more of text than its codes tell; what moves text makes text."""
+        key = operator_key(n.op_type, n.domain)
+        if not any((t := self.types.get(i)) is not None and t.elem_type == TensorProto.STRING for i in n.input):
+            return False
+        for v in n.output if key in MOVING else ():
+            if v not in self.types or not self.types[v].elem_type:
+                self.types[v] = ValueType(TensorProto.STRING, None)
+        return key not in MOVING | READING
 
-    def _fold(self, n: NodeProto) -> tuple[Tensor, ...] | None:
-        """The outputs of a node whose inputs are all constant, by its own layer; else by ONNX's reference evaluator."""
-        values = [self.constants[i] for i in n.input if i]
-        for dynamic in ({i for i in n.input[:1] if i}, set(n.input) - {""}):
-            rest = {k: v for k, v in self.constants.items() if k in n.input and k not in dynamic}
-            kinds = {i: self.constants[i].is_floating_point() for i in n.input if i}
-            try:
-                layer = layer_for(onnx_node(n, self._opset(n), rest, kinds, self.dtype))
-                if layer is None:
-                    continue
-                with torch.inference_mode():
-                    made = layer.forward(*[self.constants[i] for i in n.input if i in dynamic])
-            except NOT_FITTING:
-                continue
-            outs = made if isinstance(made, tuple) else (made,)
-            return tuple(o.clone() for o in outs)  # clone: a plain tensor, not an inference-mode view
-        return _reference(n, values, self.proto)
+    def same(self, name: str, value: str, result: str) -> list[Node]:
+        """A node that calls a value by another name."""
+        return self._made(helper.make_node("Identity", [value], [result], name=name))
 
-    def _opset(self, n: NodeProto) -> int:
+    def settle(self, value: str, constant: Tensor) -> None:
+        """A value is known."""
+        if value:
+            self.constants[value] = constant
+            self.floating[value] = constant.is_floating_point()
+
+    def opset_for(self, n: NodeProto) -> int:
         if n.domain in ("", "ai.onnx"):
-            return opset_of(self.proto) or newest_opset()
+            return self.opset
         return next((o.version for o in self.proto.opset_import if o.domain == n.domain), 1)
 
-    def _lack(self, n: NodeProto) -> None:
+    def lack(self, n: NodeProto) -> None:
         self.missing[operator_key(n.op_type, n.domain)].append(n.name)
         self.blocked.append(n)
 
-    def _report(self) -> None:
+    def report(self) -> NoReturn:
         opset = opset_of(self.proto)
         count = sum(len(v) for v in self.missing.values())
         lines = [f"{count} nodes of {len(self.missing)} operators have no layer (opset {opset}):"]
         for op, names in sorted(self.missing.items()):
             shown = ", ".join(repr(x) for x in names[:3]) + (", …" if len(names) > 3 else "")
-            lines.append(f"  {op} × {len(names)}: {shown}")
-        dynamic = {i for n in self.blocked for i in n.input if i and i not in self.constants}
+            lines.append(f"  {op} × {len(names)}: {shown}{reason(op)}")
+        dynamic = {i for n in self.blocked for i in reads(n) if i not in self.constants}
         made = {v for n in self.blocked for v in n.output}
         before = sorted(v for v in dynamic - made if self.floating.get(v, True))[:3]
-        read = {i for n in self.proto.graph.node if not made.intersection(n.output) for i in n.input}
+        read = {i for n in self.proto.graph.node if not made.intersection(n.output) for i in reads(n)}
         after = sorted(v for v in made & read if v and self.floating.get(v, True))[:3]
         lines.append(
             f"Cut the graph before them with ox.load(..., outputs={before or ['<value name>']}), "
-            f"or after them with inputs={after or ['<value name>']}; a node may also miss a layer because an input that must be constant is not."
+            f"or after them with inputs={after or ['<value name>']}; a node may also miss a layer because an input that must be constant is not. "
+            "Methods that only call the model ('occlusion', 'kernel_shap', …) take it as it is."
         )
         raise UnsupportedOpError("\n".join(lines), dict(self.missing))
-
-
-def _reference(n: NodeProto, values: list[Tensor], proto: ModelProto) -> tuple[Tensor, ...] | None:
-    from onnx.reference import ReferenceEvaluator
-
-    names = [i for i in dict.fromkeys(n.input) if i]
-    arrays = {i: v.numpy() for i, v in zip([i for i in n.input if i], values, strict=True)}
-    infos = [helper.make_tensor_value_info(i, helper.np_dtype_to_tensor_dtype(arrays[i].dtype), arrays[i].shape) for i in names]
-    outs = [v for v in n.output if v]
-    from onnx import ValueInfoProto
-
-    graph = helper.make_graph([n], "fold", infos, [ValueInfoProto(name=v) for v in outs])
-    try:
-        made = ReferenceEvaluator(helper.make_model(graph, opset_imports=list(proto.opset_import))).run(None, arrays)
-        folded = dict(zip(outs, (torch.from_numpy(np.array(m)) for m in made), strict=True))
-    except Exception:  # noqa: BLE001 — an operator the evaluator lacks, too: it is reported as missing
-        return None
-    return tuple(folded.get(v, torch.empty(0)) for v in n.output)
-
-
-def stored_names(graph: GraphProto) -> set[str]:
-    return {t.name for t in graph.initializer} | {s.values.name for s in graph.sparse_initializer}
-
-
-def in_order(graph: GraphProto, cut: Iterable[str] = ()) -> list[NodeProto]:
-    """Copies of the nodes, uniquely named, every value made before it is read; values in `cut` are given."""
-    return _sorted(_named(graph), {*(i.name for i in graph.input), *stored_names(graph)}, set(cut))
-
-
-def _named(graph: GraphProto) -> list[NodeProto]:
-    """Copies of the nodes, each with a unique name."""
-    taken: set[str] = set()
-    out = []
-    for k, n in enumerate(graph.node):
-        copy = NodeProto()
-        copy.CopyFrom(n)
-        name = n.name or f"{n.op_type}_{k}"
-        while name in taken:
-            name = f"{name}_{k}"
-        taken.add(name)
-        copy.name = name
-        out.append(copy)
-    return out
-
-
-def _reads(n: NodeProto) -> list[str]:
-    """Values a node reads, those its subgraphs take from outside included."""
-    names = [i for i in n.input if i]
-    for a in n.attribute:
-        for g in [a.g] if a.HasField("g") else list(a.graphs):
-            own = {i.name for i in g.input} | {t.name for t in g.initializer}
-            for m in g.node:
-                names += [i for i in _reads(m) if i not in own]
-                own |= set(m.output)
-            names += [o.name for o in g.output if o.name not in own]
-    return names
-
-
-def _sorted(nodes: list[NodeProto], known: set[str], cut: set[str]) -> list[NodeProto]:
-    """The nodes in an order in which every value is made before it is read: the file's own, where that is one."""
-    made = known | cut
-    lacking = [set(_reads(n)) - made for n in nodes]
-    waiting: dict[str, list[int]] = defaultdict(list)
-    for k, values in enumerate(lacking):
-        for v in values:
-            waiting[v].append(k)
-    ready = [k for k, values in enumerate(lacking) if not values]
-    out = []
-    while ready:
-        n = nodes[heappop(ready)]
-        again = [v for v in n.output if v and v in made and v not in cut]
-        if again:
-            raise ModelError(f"node {n.name!r} ({n.op_type}) makes {again} a second time: a damaged file")
-        out.append(n)
-        made.update(n.output)
-        for v in n.output:
-            for k in waiting.pop(v, ()):
-                lacking[k].discard(v)
-                if not lacking[k]:
-                    heappush(ready, k)
-    if len(out) < len(nodes):
-        n, absent = next((n, sorted(values)) for n, values in zip(nodes, lacking, strict=True) if values)
-        raise ModelError(f"node {n.name!r} ({n.op_type}) reads {absent}, which nothing computes: a cycle, or a damaged file")
-    return out
-
-
-def needed(nodes: Sequence[NodeProto], wanted: Iterable[str], cut: Iterable[str]) -> list[NodeProto]:
-    need, given, out = set(wanted), set(cut), []
-    for n in reversed(nodes):
-        if any(v in need and v not in given for v in n.output if v):
-            out.append(n)
-            need.update(_reads(n))
-    return list(reversed(out))
 
 
 def _names(given: Any, what: str) -> list[str] | None:

@@ -12,6 +12,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from ..layers.base import OnnxNode
+from .strings import TEXT_ATTRIBUTES, code, codes
 
 #: ONNX element type → torch dtype; every floating type is computed in the model's own dtype
 TORCH_TYPES: dict[int, torch.dtype] = {
@@ -29,7 +30,11 @@ TORCH_TYPES: dict[int, torch.dtype] = {
     TensorProto.UINT64: torch.uint64,
     TensorProto.BOOL: torch.bool,
 }
-FLOATING = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16})
+#: float8 in four variants, float4 and powers of two
+FLOAT_OF_FEW_BITS = frozenset({17, 18, 19, 20, 23, 24})
+FLOATING = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16, *FLOAT_OF_FEW_BITS})
+#: whole numbers of 4 and 2 bits → what holds them here
+FEW_BITS: dict[int, type[np.integer[Any]]] = {21: np.uint8, 22: np.int8, 25: np.uint8, 26: np.int8}
 
 
 def is_floating(elem_type: int) -> bool:
@@ -43,7 +48,7 @@ def type_name(elem_type: int) -> str:
 
 
 def to_torch(proto: TensorProto, dtype: torch.dtype) -> Tensor:
-    """A constant; floating ones in `dtype`, all others in their own type (uint16/32/64 widened to int64).
+    """A constant; floating ones in `dtype`, all others in their own type (uint16/32/64 widened to int64), text as codes.
 
     Raises `TypeError` or `ValueError` where its type, size and bytes do not fit each other.
     """
@@ -57,6 +62,10 @@ def to_torch(proto: TensorProto, dtype: torch.dtype) -> Tensor:
         if array.dtype not in (np.float16, np.float32, np.float64):
             array = array.astype(np.float32)
         return torch.from_numpy(np.array(array)).to(dtype)
+    if proto.data_type in FEW_BITS:
+        return torch.from_numpy(array.astype(FEW_BITS[proto.data_type]))
+    if proto.data_type == TensorProto.STRING:
+        return torch.from_numpy(codes(array))
     if array.dtype in (np.uint16, np.uint32, np.uint64):
         array = array.astype(np.int64)
     if array.dtype.kind not in "iub":
@@ -65,11 +74,15 @@ def to_torch(proto: TensorProto, dtype: torch.dtype) -> Tensor:
 
 
 def attributes(node: NodeProto, dtype: torch.dtype) -> dict[str, Any]:
-    """Attribute values as Python numbers, strings, lists and torch tensors; graphs stay as they are."""
+    """Attribute values as Python numbers, strings, lists and torch tensors, text that is data as codes; graphs stay as
+    they are."""
     out: dict[str, Any] = {}
     for a in node.attribute:
         if a.type == AttributeProto.TENSOR:
             out[a.name] = to_torch(a.t, dtype)
+        elif a.name in TEXT_ATTRIBUTES:
+            texts = [s.decode("utf-8", "replace") for s in ([a.s] if a.type == AttributeProto.STRING else a.strings)]
+            out[a.name] = code(texts[0]) if a.type == AttributeProto.STRING else [code(t) for t in texts]
         elif a.type == AttributeProto.STRING:
             out[a.name] = a.s.decode("utf-8", "replace")
         elif a.type == AttributeProto.STRINGS:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from onnx import ModelProto, ValueInfoProto, helper
 
-from .build import in_order, needed, stored_names
+from .order import in_order, needed, stored_names
 from .types import ValueType
 
 

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_helper, inliner
 
 from ..errors import InputError, ModelError
+from .classes import with_plain_classes
 from .functions import expanded
 from .nodes import newest_opset
 
@@ -52,7 +53,7 @@ def read(source: Any) -> ModelProto:
     _load_external(proto, folder, name)
     if proto.functions:
         proto = _inline(proto, name)
-    return expanded(proto)
+    return expanded(with_plain_classes(proto))
 
 
 def _read_all(source: IO[bytes]) -> bytes:

@@ -29,6 +29,7 @@ def pair_activations(graph: Graph, keep: Collection[str]) -> Graph:
     normalisation and averages are looked through, up to and including the first dense or convolution layer; an
     activation behind max-pooling is first put before it.
     """
+    graph = graph.with_bodies(lambda body: pair_activations(body, ()))
     graph = _before_pooling(graph, keep)
     private = _private(graph, keep)
     joined: dict[str, Node] = {}

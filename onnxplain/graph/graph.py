@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..layers.base import Layer
+from ..layers.control import Control
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,16 @@ class Graph:
         return frozenset(reached)
 
     @cached_property
+    def joins_samples(self) -> bool:
+        """Whether what it makes of one sample depends on the others beside it."""
+        return any(n.layer.joins_samples for n in self.every_node())
+
+    @cached_property
+    def rounds(self) -> bool:
+        """Whether values are rounded to few bits on the way."""
+        return any(n.layer.rounds for n in self.every_node())
+
+    @cached_property
     def nonnegative(self) -> frozenset[str]:
         """Values that are ≥ 0 for every input, by data flow."""
         known: set[str] = set()
@@ -105,8 +116,27 @@ class Graph:
         reached = set(sources)
         for n in self.nodes:
             if any(v in reached and n.layer.carries(i) for i, v in enumerate(n.inputs)):
-                reached.update(v for v in n.outputs if v in self.floating)
+                outputs = n.outputs
+                if isinstance(n.layer, Control):
+                    known = n.layer.active([v in reached for v in n.inputs])
+                    outputs = tuple(v for v, a in zip(outputs, known, strict=False) if a)
+                reached.update(v for v in outputs if v in self.floating)
         return frozenset(reached)
+
+    def with_bodies(self, change: Callable[[Graph], Graph]) -> Graph:
+        """The graph in which the graphs that its nodes run are changed."""
+        if not any(isinstance(n.layer, Control) for n in self.nodes):
+            return self
+        nodes = [replace(n, layer=n.layer.with_graphs(change)) if isinstance(n.layer, Control) else n for n in self.nodes]
+        return replace(self, nodes=tuple(nodes))
+
+    def every_node(self) -> Iterator[Node]:
+        """The nodes, each followed by those of the graphs that it runs."""
+        for n in self.nodes:
+            yield n
+            if isinstance(n.layer, Control):
+                for body in n.layer.bodies:
+                    yield from body.graph.every_node()
 
     def to(self, device: torch.device | str) -> Graph:
         for n in self.nodes:

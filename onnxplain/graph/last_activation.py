@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from ..layers.quantised.dequantize import Dequantize
+from ..layers.quantised.fake_quantize import FakeQuantize
+from ..layers.quantised.quantize import Quantize
+from ..layers.quantised.unrounded import Unrounded
 from .graph import Graph, Node
 
 #: operators a walk may start below of, as innsight does
 LAST = frozenset({"Softmax", "LogSoftmax", "Sigmoid", "ArgMax"})
 #: operators looked through on the way up from the output
 THROUGH = ("Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Dropout", "Cast")
+#: and left out with it: what they round to is the activation's range
+ROUNDING = ("QuantizeLinear", "DequantizeLinear", "FakeQuantize")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +31,26 @@ class Explained:
 
 def explained_value(graph: Graph, output: str, last: Collection[str]) -> tuple[Graph, Explained]:
     """(graph, where the walk for `output` starts). Where an activation out of `last` is left out, the operators between
-    it and the output are repeated without it, so that other readers of the same values see no change."""
+    it and the output are repeated without it, so that other readers of the same values see no change; and so is a
+    rounding before that, whose range may end where the value is largest."""
+    graph, at = _before_activation(graph, output, last)
+    return _before_rounding(graph, at) if last else (graph, at)
+
+
+def _before_rounding(graph: Graph, at: Explained) -> tuple[Graph, Explained]:
+    node = graph.producer.get(at.value)
+    before = None if node is None else graph.producer.get(node.inputs[0]) if node.inputs else None
+    if node is not None and before is not None and isinstance(node.layer, Dequantize) and isinstance(before.layer, Quantize):
+        node = replace(before, layer=FakeQuantize(before.layer, node.layer))
+    if node is None or not isinstance(node.layer, (Quantize, FakeQuantize)):
+        return graph, at
+    value = f"{at.value} before rounding"
+    copy = Node(f"{node.name} before rounding", "Unrounded", Unrounded(node.layer), node.inputs, (value,))
+    graph = replace(graph, nodes=(*graph.nodes, copy), floating=graph.floating | {value})
+    return graph, Explained(at.output, value, at.skipped or "rounding", at.node or node.name)
+
+
+def _before_activation(graph: Graph, output: str, last: Collection[str]) -> tuple[Graph, Explained]:
     found = _last(graph, output, last) if last else None
     if found is None:
         return graph, Explained(output, output)
@@ -35,6 +60,9 @@ def explained_value(graph: Graph, output: str, last: Collection[str]) -> tuple[G
     name = {activation.outputs[0]: activation.inputs[0]}
     copies = []
     for n in path:
+        if n.op in ROUNDING:
+            name[n.outputs[0]] = name.get(n.inputs[0], n.inputs[0])
+            continue
         made = {v: f"{v} before {activation.op}" for v in n.outputs}
         copies.append(
             replace(n, name=f"{n.name} before {activation.op}", inputs=tuple(name.get(v, v) for v in n.inputs), outputs=tuple(made.values()))
@@ -56,7 +84,7 @@ def _last(graph: Graph, output: str, last: Collection[str]) -> tuple[Node, list[
             if node.op == "ArgMax":
                 path = []
             return node, list(reversed(path))
-        if node.op not in THROUGH or not node.inputs:
+        if node.op not in (*THROUGH, *ROUNDING) or not node.inputs:
             return None
         path.append(node)
         value = node.inputs[0]

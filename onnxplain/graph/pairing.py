@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..errors import RuleError
+
 
 class Values(Protocol):
     def __getitem__(self, value: str) -> Tensor: ...
@@ -36,6 +38,8 @@ class Pairing:
         if name not in self.per_row or (self.n == self.n0 and x.shape == x0.shape):
             return x, x0
         if self.n == 1 or self.n0 == 1:
+            if x.dim() != x0.dim() or any(a != b and 1 not in (a, b) for a, b in zip(x.shape, x0.shape, strict=True)):
+                return x, x0  # what steps stacked, more of them in one pass than in the other
             x, x0 = torch.broadcast_tensors(x, x0)
             return x, x0
         return x.repeat(self.n0, *[1] * (x.dim() - 1)), x0.repeat_interleave(self.n, 0)
@@ -57,3 +61,13 @@ class Pairing:
 def repeat_rows(values: Mapping[str, Tensor], k: int) -> dict[str, Tensor]:
     """Each value's rows k times, repetition-major: row r·n + s is sample s."""
     return {v: x.repeat(k, *[1] * (x.dim() - 1)) if k != 1 else x for v, x in values.items()}
+
+
+def steady(values: Sequence[Tensor], values0: Sequence[Tensor]) -> None:
+    """Raises `RuleError` unless these parameters are the same at the data and at the baseline."""
+    others = [i for i, (v, v0) in enumerate(zip(values, values0, strict=True), 1) if not torch.equal(v, v0)]
+    if others:
+        raise RuleError(
+            f"its inputs {others} (the boxes) are others at the baseline, and carry no relevance: what they change nobody "
+            "would get; take a baseline for which they are the same, or another method"
+        )

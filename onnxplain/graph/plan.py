@@ -12,10 +12,11 @@ from torch import Tensor
 
 from ..errors import InputError, RuleError, first_line
 from ..layers.base import Layer
+from ..layers.control import Control
 from ..layers.shapes import stand_in
 from ..rules.base import Relevances, Rule, Site
 from .graph import Graph, Node
-from .pairing import Pairing
+from .pairing import Pairing, steady
 from .rectified import rectified
 
 #: (node, relevance at its outputs, relevance at its inputs, site): sees every node of a walk
@@ -141,6 +142,8 @@ class Visit:
             ins = self.inputs_in(slots)[:1] if self.settles else self.inputs_in(slots)
             return Site(layer, ins, self.outputs_in(slots), None, None, self.nonnegative, self.active, self.rectified)
         pair = pairing or Pairing()
+        if self.settles and self.node.layer.strict:
+            steady(*pair.of(self.reads[1:], trace, trace0))
         xs, xs0 = pair.of(reads, trace, trace0)
         ys, ys0 = pair.of(self.makes, trace, trace0)
         return Site(layer, xs, ys, xs0, ys0, self.nonnegative, self.active, self.rectified)
@@ -165,7 +168,11 @@ class Backward:
         active, nodes = walked(graph, self.seeds, sources)
         self.nodes = tuple(reversed(nodes))
         self.size, self.index = len(graph.slots), graph.slots
-        self.nodes_values = frozenset(v for n in nodes for v in (*n.inputs, *n.outputs) if v in active)
+        # what a body reads must have the rows of what else it reads, relevance or not
+        self.nodes_values = frozenset(
+            v for n in nodes for v in (*n.inputs, *n.outputs) if v in active or isinstance(n.layer, Control)
+        )
+        self.counted = frozenset(v for n in nodes if n.layer.counts_samples for v in n.inputs) - active
         self.keep: set[str] = set(sources)
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
@@ -225,7 +232,7 @@ class Backward:
                     pulled = visit.direct(given, visit.inputs_in(slots), visit.outputs_in(slots))
                 else:
                     site = visit.site(trace, trace0, pairing)
-                    pulled = visit.rule(site, given)
+                    pulled = (visit.rule if observe is None else visit.rule.watched(observe))(site, given)
                     if observe is not None:
                         carried = [p if a else None for p, a in zip(pulled, site.active, strict=False)]
                         observe(visit.node, given, tuple(carried), site)

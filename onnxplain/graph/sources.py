@@ -3,14 +3,15 @@ from it (its embedding), whose relevance is then carried back to the integer pos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
 
 from ..errors import RuleError
-from ..layers.kinds import Routing
+from ..layers.control import Control
+from ..layers.kinds import Elementwise, Routing
 from ..layers.shapes import sum_to
 from .graph import Graph, Node
 from .pairing import Values
@@ -42,8 +43,43 @@ class Source:
 
 def find_sources(graph: Graph) -> list[Source]:
     """All sources of a graph, floating inputs first."""
-    found = [Source(v, (v,)) for v in graph.inputs if v in graph.floating]
-    reach: dict[str, tuple[str, ...]] = {v: (v,) for v in graph.inputs if v not in graph.floating}
+    reach: Reach = {v: (v,) for v in graph.inputs if v not in graph.floating}
+    filled = filled_in(graph)
+    hidden = {i for inputs in filled.values() for i in inputs}
+    found = [Source(v, (v,)) for v in graph.inputs if v in graph.floating and v not in hidden]
+    return found + [Source(v, inputs) for v, inputs in filled.items()] + _boundaries(graph, reach)
+
+
+#: value → the integer inputs that it is computed from
+Reach = dict[str, tuple[str, ...]]
+
+
+def filled_in(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """value → inputs, for values in which the missing numbers of these inputs are filled in, where nothing else reads
+    them: NaN has no difference to a baseline, what it is replaced by has one."""
+    moved: Reach = {v: (v,) for v in graph.inputs if v in graph.floating}
+    found: dict[str, tuple[str, ...]] = {}
+    read = {i for v in graph.outputs for i in moved.get(v, ())}
+    for n in graph.nodes:
+        given = [v for i, v in enumerate(n.inputs) if v in moved]
+        inputs = tuple(dict.fromkeys(i for v in given for i in moved[v]))
+        carried = [v for i, v in enumerate(n.inputs) if n.layer.carries(i) and v in graph.floating]
+        if not inputs or n.op in SHAPE_READERS:
+            continue
+        if isinstance(n.layer, Elementwise) and n.layer.fills:
+            found[n.outputs[0]] = inputs
+        elif isinstance(n.layer, Routing) and carried == given and not set(n.outputs) & set(graph.outputs):
+            moved.update(dict.fromkeys(n.outputs, inputs))
+        else:
+            read.update(inputs)
+    while also := {i for inputs in found.values() if read.intersection(inputs) for i in inputs} - read:
+        read |= also
+    return {v: inputs for v, inputs in found.items() if not read.intersection(inputs)}
+
+
+def _boundaries(graph: Graph, reach: Reach) -> list[Source]:
+    """The first floating values computed from integer inputs; `reach` is completed on the way."""
+    found = []
     for n in graph.nodes:
         if n.op in SHAPE_READERS:
             continue
@@ -54,9 +90,42 @@ def find_sources(graph: Graph) -> list[Source]:
         for v in n.outputs:
             if v not in graph.floating:
                 reach[v] = inputs
-            elif not reads_floats and _read_on(graph, v):
+            elif not reads_floats and not isinstance(n.layer, Control) and _read_on(graph, v):
                 found.append(Source(v, inputs))
     return found
+
+
+def inside(nodes: Iterable[Node], reach: Reach) -> Iterator[tuple[Node, Source]]:
+    """(node, source) for every source that lies in a graph that a node runs. `reach`: as `_boundaries` leaves it."""
+    for n in nodes:
+        if not isinstance(n.layer, Control):
+            continue
+        by_input = {i: reach[v] for i, v in zip(n.layer.slots, n.inputs, strict=True) if v in reach}
+        for body in n.layer.bodies:
+            g = body.graph
+            start = {v: by_input[i] for v, i in zip(g.inputs, body.reads, strict=True) if i in by_input}
+            while True:
+                within = dict(start)
+                found = _boundaries(g, within)
+                again = {g.inputs[k]: within[g.outputs[j]] for j, k in body.back if g.outputs[j] in within}
+                if again.keys() <= start.keys():
+                    break
+                start = {**again, **start}
+            yield from ((n, s) for s in found)
+            yield from ((n, s) for _, s in inside(g.nodes, within))
+
+
+def check_inside(graph: Graph, nodes: Iterable[Node]) -> None:
+    """Raises `RuleError` where an integer input becomes floating in a graph that one of the nodes runs: what it
+    contributes there cannot be brought back to it."""
+    reach: Reach = {v: (v,) for v in graph.inputs if v not in graph.floating}
+    _boundaries(graph, reach)
+    for n, source in inside(nodes, reach):
+        raise RuleError(
+            f"integer input {source.inputs[0]!r} becomes floating inside node {n.name!r} ({n.op}), as value {source.value!r}: "
+            "relevance is not brought back from there; compute that value outside of the node, or take a method that only "
+            "calls the model, such as KernelShap"
+        )
 
 
 def _read_on(graph: Graph, value: str) -> bool:
@@ -71,15 +140,16 @@ def _read_on(graph: Graph, value: str) -> bool:
 class IndexWalk:
     """Carries relevance at a boundary value back to one integer input: moved by Routing, summed over everything an
     operator spread an index out to (the embedding axis, the classes of a one-hot code), shared evenly where an
-    operator mixes several indices."""
+    operator mixes several indices. `beside`: the other inputs that the value is computed from, which take their share."""
 
     graph: Graph
     source: str
     target: str
+    beside: tuple[str, ...] = ()
 
     def nodes(self) -> list[Node]:
         """The nodes between the integer input and the boundary value, in forward order."""
-        depends = {self.target}
+        depends = {self.target, *self.beside}
         path = []
         for n in self.graph.ancestors([self.source]):
             if n.op not in SHAPE_READERS and any(v in depends for v in n.inputs):
@@ -94,7 +164,7 @@ class IndexWalk:
     def run(self, trace: Values, relevance: Tensor) -> Tensor:
         at = trace.__getitem__
         carried: dict[str, Tensor] = {self.source: relevance}
-        depends = {self.target} | {v for n in self.nodes() for v in n.outputs}
+        depends = {self.target, *self.beside} | {v for n in self.nodes() for v in n.outputs}
         for n in reversed(self.nodes()):
             given = [carried.pop(v, None) for v in n.outputs]
             if all(g is None for g in given):
@@ -119,9 +189,11 @@ def _gather_up(g: Tensor, shape: Sequence[int], node: Node) -> Tensor:
     """(T, *spread) → (T, *shape): sum over the axes an operator added to the index's own."""
     spread, wanted = tuple(g.shape[1:]), tuple(shape)
     extra = len(spread) - len(wanted)
-    if extra == 0 or (extra > 0 and node.op not in {"Gather", "OneHot"} and _broadcasts(wanted, spread)):
+    if extra == 0 or (extra > 0 and node.op not in {"Gather", "OneHot", "OneHotEncoder"} and _broadcasts(wanted, spread)):
         return sum_to(g, wanted)
     axis = int(getattr(node.layer, "axis", 0))
+    if node.op == "OneHotEncoder":  # its categories are the last axis
+        return g.sum(-1)
     starts = [axis if axis >= 0 else axis + len(spread), *range(extra + 1)]
     for k in starts:
         if k <= extra and spread[k : k + len(wanted)] == wanted:

@@ -82,6 +82,19 @@ class Layer(torch.nn.Module):
     onnx: ClassVar[dict[str, int]] = {}
     #: which stored values `adjoint` reads beyond their shapes; the others are freed after the forward pass
     adjoint_reads: ClassVar[frozenset[str]] = frozenset({"inputs", "outputs"})
+    #: of a layer without a derivative: what explains it instead
+    advice: ClassVar[str] = ""
+    #: of a layer that settles: its parameters must be the same at a baseline, or DeepLIFT raises
+    strict: ClassVar[bool] = False
+    #: of a layer that carries no relevance: what else there is to say of it
+    note: str = ""
+
+    #: True where what it makes of one sample depends on the others beside it
+    joins_samples: ClassVar[bool] = False
+    #: True where its indices may say which sample a slice is of: at a baseline there must be as many of them
+    counts_samples: ClassVar[bool] = False
+    #: True where it rounds to few bits
+    rounds: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -73,11 +73,13 @@ class Elementwise(Layer):
     """y_i = f(x_i): one dynamic input, further parameters constant (they may broadcast x).
 
     A subclass gives `forward` and `derivative(x, y)` = f′(x); and `slope(x, x0, y, y0)` = (f(x) − f(x0)) / (x − x0)
-    where a better quotient than `secant` is known. It may give `pull`.
+    where a better quotient than `secant` is known. It may give `pull`, `multipliers`, `gain` and `rounding`.
     """
 
     kind = "Elementwise"
     rectifies: ClassVar[bool] = False  # True where f(x) = max(x, 0)
+    fills: bool = False  # True where NaN becomes a number
+    rectifying: bool = False  # True where f, whatever it is for, also cuts off what is below 0
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
         raise NotImplementedError
@@ -88,6 +90,18 @@ class Elementwise(Layer):
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.secant(x, x0, y, y0)
+
+    def multipliers(self, r: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        """DeepLIFT's m, with Σ m·Δx = Σ r·Δy. A hook, for where elements depend on each other after all."""
+        return sum_to(r * self.slope(x, x0, y, y0), x.shape)
+
+    def gain(self, x: Tensor) -> Tensor | float:
+        """What f multiplies by, were it not for rounding; its numbers are not read. A hook: by default 1."""
+        return 1.0
+
+    def rounding(self, x: Tensor, y: Tensor) -> Tensor | None:
+        """The part of y that rounding added, where f rounds. A hook."""
+        return None
 
     def secant(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         """Δy/Δx; where |Δx| is below ∛eps the derivative at the midpoint, whose error there is below rounding."""
@@ -247,6 +261,38 @@ class Normalization(Layer):
         raise NotImplementedError
 
     def symmetric(self, g: Tensor, x: Tensor, x0: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Trees(Layer):
+    """y = b + Σ over leaves of weights[leaf]·[x meets all that is asked on the leaf's path]: a sum of products of
+    conditions, each on one feature; no derivative.
+
+    What is asked of one feature on a path is a slot of the leaf. A subclass gives `forward`; `weights` (leaf, target);
+    `slots` (leaf, slot): the feature of each, −1 where a leaf has fewer; `met(x)` (rows, leaf, word): which slots x meets,
+    as bits, `full` (leaf, word): all of them, `unpacked(bits)` (…, slot) of truth values; `visits(x)`: how many rows come
+    through each node, `covers()`: that number as the file has it, or None, and `shares(covers)` (leaf, slot): the part of
+    what comes to a slot's nodes that goes on along the path.
+    """
+
+    kind = "Trees"
+    weights: Tensor
+    slots: Tensor
+    full: Tensor
+
+    def met(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def unpacked(self, bits: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def visits(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def covers(self) -> Tensor | None:
+        raise NotImplementedError
+
+    def shares(self, covers: Tensor) -> Tensor:
         raise NotImplementedError
 
 

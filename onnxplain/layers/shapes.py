@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .several import Several
+
 
 def sum_to(g: Tensor, shape: Sequence[int]) -> Tensor:
     """(T, *big) → (T, *shape): the transpose of broadcasting a value of `shape` to `big`."""
@@ -58,6 +60,11 @@ def stand_in(x: Tensor) -> Tensor:
 def all_finite(x: Tensor) -> bool:
     """No NaN and no infinity in x: a sum tells in a tenth of the time, unless it is itself too large."""
     return bool(x.sum().isfinite()) or bool(x.isfinite().all())
+
+
+def tensors(x: Tensor | Several) -> tuple[Tensor | None, ...]:
+    """What a value is made of: itself, or the parts of a sequence."""
+    return x.parts if isinstance(x, Several) else (x,)
 
 
 def float_types() -> frozenset[torch.dtype]:

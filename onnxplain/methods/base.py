@@ -115,6 +115,10 @@ class Method:
     def validate(self) -> None:
         """Raises `RuleError` for parameters out of range."""
 
+    def fitted(self, context: Context) -> Method:
+        """This method with what it must know of model and data before rules are chosen."""
+        return self
+
     def rules(self) -> Composite:
         raise NotImplementedError(type(self).__name__)
 
@@ -170,7 +174,7 @@ class Method:
 
     def __repr__(self) -> str:
         shown = []
-        for f in dataclasses.fields(self):
+        for f in (f for f in dataclasses.fields(self) if f.repr):
             value = getattr(self, f.name)
             default = f.default if f.default is not dataclasses.MISSING else None
             same = value is default or (isinstance(value, (int, float, str, bool, tuple)) and value == default)

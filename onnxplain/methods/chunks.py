@@ -15,6 +15,8 @@ from ..graph.plan import Backward, Trace
 #: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches,
 #: large enough that each call has work to do
 AUTO_BYTES = 32 * 2**20
+#: the same where nodes run step by step: what a step reads is small anyway, and each chunk goes through all steps
+STEPPED_BYTES = 256 * 2**20
 #: temporaries of a rule, in units of the values it reads and makes
 TEMPORARIES = 3
 
@@ -38,12 +40,16 @@ class Sizes:
 
 def measure(trace: Trace, walks: Sequence[Backward], rows: int, traces: int) -> Need:
     """What one sample of this forward pass (of `rows` samples) needs."""
+    walk = max((_peak(trace, b) for b in walks), default=0)
+    return Need(_kept(trace) * traces // rows, walk // rows)
+
+
+def _kept(trace: Trace) -> int:
     kept = 0
     for x in trace.slots:
         if x is not None and (x.numel() <= 1 or any(x.stride())):  # stand-ins own no memory
             kept += x.numel() * x.element_size()
-    walk = max((_peak(trace, b) for b in walks), default=0)
-    return Need(kept * traces // rows, walk // rows)
+    return kept
 
 
 def _peak(trace: Trace, backward: Backward) -> int:
@@ -56,9 +62,12 @@ def _peak(trace: Trace, backward: Backward) -> int:
                 size[v] = x.numel() * x.element_size()
     alive: dict[str, int] = {v: size.get(v, 0) for v in backward.seeds}
     peak = sum(alive.values())
-    for n in backward.nodes:
+    for visit in backward.visits:
+        n = visit.node
         touched = {v: size.get(v, 0) for v in (*n.inputs, *n.outputs)}
-        peak = max(peak, sum(alive.values()) + TEMPORARIES * max(touched.values(), default=0))
+        inside = [_kept(t) + _peak(t, b) for t, b in visit.rule.within(visit.site(trace, None, None))] if n.kind == "Control" else []
+        own = max([TEMPORARIES * max(touched.values(), default=0), *inside])
+        peak = max(peak, sum(alive.values()) + own)
         for v in n.outputs:
             if v not in backward.wanted:
                 alive.pop(v, None)
@@ -83,15 +92,25 @@ def bytes_from(limit: Any) -> int | None:
     return int(limit)
 
 
-def sizes(need: Need, n_samples: int, n_targets: int, chunk_size: Any, max_memory: int | None, fixed: int | None) -> Sizes:
-    """`fixed`: the number of rows the model insists on. Raises `InputError` where even one sample is too much."""
+def sizes(
+    need: Need,
+    n_samples: int,
+    n_targets: int,
+    chunk_size: Any,
+    max_memory: int | None,
+    fixed: int | None,
+    stepped: bool = False,
+) -> Sizes:
+    """`fixed`: the number of rows the model insists on; `stepped`: nodes run step by step. Raises `InputError` where even
+    one sample is too much."""
     least = (need.kept + need.walk) * (fixed or 1)
     if max_memory is not None and least > max_memory:
         raise InputError(
             f"one {'sample' if not fixed else f'batch of {fixed}'} with one target needs about {least / 1e6:.0f} MB, more than "
             f"max_memory={max_memory / 1e6:.0f} MB: raise it, or cut the model with inputs=/outputs="
         )
-    budget = AUTO_BYTES if max_memory is None else min(AUTO_BYTES, max_memory)
+    auto = STEPPED_BYTES if stepped else AUTO_BYTES
+    budget = auto if max_memory is None else min(auto, max_memory)
     if not isinstance(chunk_size, str) or chunk_size != "auto":
         given = tuple(chunk_size) if isinstance(chunk_size, (tuple, list)) else (chunk_size, n_targets)
         whole = all(isinstance(c, (int, np.integer)) and not isinstance(c, bool) and c >= 1 for c in given)

@@ -58,6 +58,8 @@ class Context:
 
     def _rows(self, spec: Spec, baseline: Any) -> Tensor:
         like = self.feeds[spec.name]
+        if isinstance(baseline, str):
+            baseline = np.full(like[:1].shape, baseline, dtype=object)
         if isinstance(baseline, (int, float, np.number)) and not isinstance(baseline, bool):
             if not np.isfinite(baseline):
                 raise InputError(f"the baseline of input {spec.name!r} is {baseline}")

@@ -14,7 +14,7 @@ from .base import Chunk, LayerFactor, Method, Step
 
 
 def with_rectifiers(method: Method, graph: Graph) -> Graph:
-    if not any(is_rectifier(n) for n in graph.nodes):
+    if not any(is_rectifier(n) for n in graph.every_node()):
         raise RuleError(f"{method!r} changes the gradient at {', '.join(sorted(RECTIFIERS))}; the model has none of them: take Gradient()")
     return graph
 

@@ -12,7 +12,7 @@ from ..errors import InputError, RuleError, TargetError
 from ..graph.graph import Graph, Node
 from ..graph.last_activation import Explained, explained_value
 from ..graph.plan import Backward, Forward, Trace, walked
-from ..graph.sources import Back, IndexWalk, Source
+from ..graph.sources import Back, IndexWalk, Source, check_inside
 from ..rules.base import Rule
 from ..specs import Spec
 from ..targets import per_output
@@ -70,7 +70,10 @@ class Problem:
         """Relevance at a boundary value, (T, rows, …), brought back to the input it stands for, if that is meant."""
         axis = self.inputs[name].batch_axis
         native_r = r[:, 0] if axis is None else r if axis == 0 else r.movedim(1, 1 + axis)
-        back = self.index_walks[source, name].run(trace, native_r)
+        walk = self.index_walks[source, name]
+        if not isinstance(walk, IndexWalk):  # one for all inputs of the value, who share evenly
+            native_r = native_r / sum(v == source for v, _ in self.index_walks)
+        back = walk.run(trace, native_r)
         return None if back is None else self.rows_first(back, axis)
 
     def source_feed(self, x: Mapping[str, Tensor], integers: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -128,6 +131,7 @@ def compile_problem(
     if len(asked) > 1 and callable(target):
         asked = [Asked("target", tuple(a.at[0] for a in asked), target)]
     seeds = [v for a in asked for v in a.values]
+    check_inside(graph, graph.ancestors(seeds))
     sources = method.sources(graph, seeds, inputs)
     if not sources:
         raise InputError(f"no input of the model leads to floating values: there is nothing to explain in {list(inputs)}")
@@ -156,14 +160,17 @@ def compile_problem(
     walks = {a.name: Backward(graph, a.values, names, rules, layers) for a in asked}
     keep = set().union(*(w.keep for w in walks.values())) if walks else set()
     index_walks = {
-        (s.value, i): s.back or IndexWalk(graph, s.value, i) for s in sources if s.value not in graph.inputs for i in s.inputs
+        (s.value, i): s.back or IndexWalk(graph, s.value, i, s.inputs)
+        for s in sources
+        if s.value not in graph.inputs
+        for i in s.inputs
     }
     read_by_index = set().union(*(w.values() for w in index_walks.values())) if index_walks else set()
     wanted = [*dict.fromkeys([*seeds, *outputs_of(graph, outputs), *names, *layers])]
     boundaries = [s.value for s in sources if s.value not in graph.inputs]
     path_feeds = [*graph.inputs, *boundaries]
     rest = graph.ancestors(seeds, stop=names)
-    integers = {v for v in graph.inputs if v not in graph.floating}
+    integers = set(graph.inputs) - set(names)
     return Problem(
         graph=graph,
         inputs=inputs,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..graph.control.deciding import deciding
 from ..graph.graph import Node
 from ..graph.pairing import Pairing, repeat_rows
 from ..graph.plan import Trace
@@ -27,6 +28,8 @@ from .sums import Differences, Sums
 
 #: what the samples of a first forward pass take up at the inputs, at most
 PILOT_BYTES = 256 * 2**10
+#: and how many there are at least where nodes run step by step: a step takes as long for them as for one
+STEPPED_ROWS = 16
 #: sees every node of every walk: (node, site, relevance at its outputs, at its inputs, weights of the repetitions)
 AuditSink = Callable[[Node, Site, Relevances, Relevances, Tensor | None], None]
 
@@ -74,13 +77,17 @@ class Runner:
 
     @cached_property
     def fixed(self) -> int | None:
-        """The number of rows the model insists on; 1 where a floating input is shared by all samples, so that each
-        sample gets its own attribution of it."""
+        """The number of rows the model insists on; 1 where an input that is floating, or explained, is shared by all
+        samples, so that each sample gets its own attribution of it, and where a sample's numbers decide what is run, or
+        how others are rounded."""
         inputs = self.problem.inputs
         if (rows := fixed_rows(inputs)) is not None:
             return rows
-        shared = [s for s in inputs.values() if s.batch_axis is None]
-        return 1 if any(s.floating for s in shared) or len(shared) == len(inputs) else None
+        if any(inputs[v].batch_axis is not None for v in deciding(self.problem.graph)) or self.problem.graph.joins_samples:
+            return 1
+        shared = [n for n, s in inputs.items() if s.batch_axis is None]
+        explained = {n for s in self.problem.sources for n in s.inputs}
+        return 1 if any(inputs[n].floating or n in explained for n in shared) or len(shared) == len(inputs) else None
 
     @cached_property
     def goals(self) -> Goals:
@@ -116,7 +123,13 @@ class Runner:
         if self.max_memory is not None or self.chunk_size != "auto":
             return 1
         each = sum(x[:1].nbytes for n, x in self.context.feeds.items() if self.problem.inputs[n].batch_axis is not None)
-        return max(1, min(self.context.n, PILOT_BYTES // max(each, 1)))
+        least = STEPPED_ROWS if self.stepped else 1
+        return min(self.context.n, max(least, PILOT_BYTES // max(each, 1)))
+
+    @cached_property
+    def stepped(self) -> bool:
+        """Whether nodes run step by step."""
+        return any(node.kind == "Control" for node in self.problem.graph.nodes)
 
     def forward(self, rows: np.ndarray) -> Trace:
         """The forward pass at these samples."""
@@ -129,13 +142,14 @@ class Runner:
 
     def integers(self, rows: np.ndarray) -> dict[str, Tensor]:
         """The feeds that are not floating, at these samples."""
-        return {n: x for n, x in self.take(rows).items() if n not in self.problem.graph.floating}
+        values = {s.value for s in self.problem.sources}
+        return {n: x for n, x in self.take(rows).items() if n not in values}
 
     def _sizes(self, pilot: Trace, rows: int, chosen: Mapping[str, Selection]) -> Sizes:
         traces = 2 if self.method.layer_factor == "difference" else 1
         need = measure(pilot, list(self.problem.walks.values()), rows, traces)
         most = max(s.n_targets for s in chosen.values())
-        return sizes(need, self.context.n, most, self.chunk_size, bytes_from(self.max_memory), self.fixed)
+        return sizes(need, self.context.n, most, self.chunk_size, bytes_from(self.max_memory), self.fixed, self.stepped)
 
     def _chunk(
         self, results: Results, rows: np.ndarray, real: int, trace: Trace, chunks: Sizes, references: Mapping[str, Tensor]
@@ -209,7 +223,8 @@ class Runner:
         if apart and (rows0 != at or not step.pairs):
             trace0 = self.goals.at_baseline(x0, integers)
             pairing = Pairing(at, rows0, p.per_row)
-            if all(pairing.fits(w.nodes_values, trace, trace0) for w in p.walks.values()):
+            alike = all(trace[v].shape == trace0[v].shape for w in p.walks.values() for v in w.counted if v in trace and v in trace0)
+            if alike and all(pairing.fits(w.nodes_values, trace, trace0) for w in p.walks.values()):
                 return trace, trace0, pairing
         if step.pairs:
             x = repeat_rows(step.x or p.sources_at(trace), rows0)

@@ -75,8 +75,7 @@ class Sums:
         out: dict[str, Tensor] = {}
         for source, inputs, r in self.by_source(asked):
             for i in inputs:
-                share = r / len(inputs) if len(inputs) > 1 else r
-                back = share if source == i else self.problem.to_input(source, i, share, trace)
+                back = r if source == i else self.problem.to_input(source, i, r, trace)
                 if back is not None:
                     out[i] = out[i] + back if i in out else back
         for i, r in out.items():

@@ -24,6 +24,7 @@ from .guided import Deconvnet, GuidedBackprop
 from .integrated_gradients import IntegratedGradients
 from .lrp import LRP
 from .smooth import SmoothGrad, SmoothGradSquared, VarGrad
+from .tree_shap import TreeShap
 
 #: name → (how it is made, what it does in a line)
 METHODS: dict[str, tuple[Callable[..., Method], str]] = {
@@ -36,6 +37,7 @@ METHODS: dict[str, tuple[Callable[..., Method], str]] = {
     "expected_gradients": (ExpectedGradients, "the same, over random references and points"),
     "deeplift": (DeepLift, "f(x) − f(x̄), shared out exactly"),
     "deepshap": (DeepShap, "DeepLIFT averaged over references"),
+    "treeshap": (TreeShap, "Shapley values of trees, by how many rows came through their nodes"),
     "lrp": (LRP, "f(x), shared out backwards by rules"),
     "connection_weights": (ConnectionWeights, "products of weights along all paths"),
     "excitation_backprop": (

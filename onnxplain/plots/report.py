@@ -15,7 +15,7 @@ from ..errors import OnnxplainError
 from ..result.attribution import Attribution
 from ..result.files import appearing
 from ..result.summary import agreement
-from ..result.tables import AUDIT_COLUMNS
+from ..result.tables import audit_columns
 from .figure import figure_at
 from .html import Markup, Right, document, esc, folded, picture, section, table, tiles
 from .overview import overview_at
@@ -163,7 +163,8 @@ def _audit(e: Explanation) -> Iterator[str]:
         return value
 
     yield '<p class="soft">Relevance that entered and left each node; bias, ε and padding can absorb a part of it.</p>'
-    yield table(AUDIT_COLUMNS, ([shown(r, c) for c in AUDIT_COLUMNS] for r in rows[:NODES]), AUDIT_COLUMNS[4:])
+    columns = audit_columns(rows)
+    yield table(columns, ([shown(r, c) for c in columns] for r in rows[:NODES]), columns[4:])
     if len(rows) > NODES:
         yield f'<p class="soft">The first {NODES} of {len(rows):,} nodes.</p>'
 

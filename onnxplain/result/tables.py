@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 AUDIT_COLUMNS = ("node", "operator", "kind", "rule", "relevance_in", "relevance_out", "lost", "share_lost")
 
 
+def audit_columns(rows: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """Those, and what rounding did in models that round."""
+    return (*AUDIT_COLUMNS, "rounding") if any("rounding" in row for row in rows) else AUDIT_COLUMNS
+
+
 def audit_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     pandas = require("pandas", "tables", "a table")
-    return pandas.DataFrame([dict(row) for row in rows], columns=list(AUDIT_COLUMNS))
+    return pandas.DataFrame([dict(row) for row in rows], columns=list(audit_columns(rows)))
 
 
 def to_frame(e: Explanation) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from ..layers.base import Layer
 
 if TYPE_CHECKING:
     from ..graph.graph import Node
+    from ..graph.plan import Backward, Observer, Trace
     from .matching import Walk
 
 Relevances = tuple[Tensor | None, ...]
@@ -49,6 +50,14 @@ class Site:
         return bool(self.nonnegative) and self.nonnegative[i]
 
 
+class Prepared(NamedTuple):
+    """A rule in two. `parts`: what it takes from the values alone, each as many rows as they have, so that it can be made
+    for many steps at once; `apply`: what it then does with relevance, and with the rows of one step."""
+
+    parts: Callable[[Site], Sequence[Tensor]]
+    apply: Callable[[Relevances, Sequence[Tensor]], Relevances]
+
+
 class Rule:
     """(site, one relevance per output) → one relevance per input; all with a leading target axis, (T, *value shape).
 
@@ -57,7 +66,8 @@ class Rule:
     `vanishes(layer, outputs)`: whether relevance at an input is 0 wherever the input is 0; `outputs`: whether that
     holds at the outputs. `takes_rectified`: the rule is right where its site is `rectified`.
     `direct(layer)`: what the rule comes to on a layer whose flags it does not read, (relevance, inputs, outputs) →
-    relevances, or None.
+    relevances, or None. `prepared(layer, active)`: the rule in two, for layers whose rows have nothing to do with each
+    other, or None.
     """
 
     kinds: ClassVar[tuple[type[Layer], ...]] = ()
@@ -76,11 +86,22 @@ class Rule:
     def direct(self, layer: Layer) -> Callable[..., Relevances] | None:
         return None
 
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
+        return None
+
     def covers(self, layer: Layer) -> bool:
         return isinstance(layer, self.kinds)
 
     def placed(self, walk: Walk, node: Node) -> Rule:
         """The rule at this node of a walk, for rules that need to know what is around it."""
+        return self
+
+    def within(self, at: Site) -> Sequence[tuple[Trace, Backward]]:
+        """Forward passes and walks inside the node, of which one at a time is in memory."""
+        return ()
+
+    def watched(self, observe: Observer) -> Rule:
+        """The rule that shows an observer what goes on inside the node, where there is something to see."""
         return self
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, Unpack
 
 from ..errors import RuleError
 from ..layers.base import Layer
-from ..layers.kinds import Affine, Integer
+from ..layers.control import Control
+from ..layers.kinds import Affine
 from .attention import Constant, FrozenStatistics, TaylorSoftmax
 from .base import Rule
 from .bias import Bias
 from .first_layer import Bound, Flat, WSquare, ZBox
 from .gradient import Adjoint
 from .lrp import Epsilon, Norm, Pass, Zero
-from .matching import First, Match, Walk, gate_of, matcher
+from .matching import GATE, First, Match, Walk, gate_of, matcher, passes
 from .pooling import ShareByValue, WinnerTakesAll
 from .products import Half, Proportional, Signal
 from .signed import AlphaBeta, Gamma, ZPlus
@@ -36,6 +37,7 @@ class Options(TypedDict, total=False):
     winner_takes_all: bool  # True; False: max-pooling shares in proportion to value
     product: Literal["half", "signal", "proportional"]  # "half"
     softmax: Literal["attnlrp", "constant"]  # "attnlrp"
+    gates: Literal["signal", "half"]  # "signal"; of recurrent cells
 
 
 @dataclass(frozen=True)
@@ -55,27 +57,19 @@ class Composite:
         return self.written or f"Composite(rows={self.rows!r})"
 
     def coverage(self, graph: Graph, nodes: Iterable[Node], active: frozenset[str]) -> dict[str, Rule | str]:
-        """For every node that passes relevance through `active` values, by name: its rule, or why it has none."""
-        walk = Walk(graph, [n for n in nodes if _passes(n, active)], active)
-        table = [(matcher(match, walk), match, rule) for match, rule in self.rows]
-        found: dict[str, Rule | str] = {}
-        for n in walk.nodes:
-            match, rule = next(((m, r) for holds, m, r in table if holds(n)), (None, None))
-            if rule is None:
-                found[n.name] = "has no row"
-            elif not rule.covers(n.layer):
-                found[n.name] = f"gets {rule!r} from the row {match!r}, {_defined_for(rule)}"
-            else:
-                found[n.name] = _placed(rule.placed(walk, n), graph, n)
-        return found
+        """For every node that passes relevance through `active` values, by name: its rule, or why it has none; those in
+        graphs that nodes run included."""
+        walk = Walk(graph, [n for n in nodes if passes(n, active)], active)
+        return _covered(walk, [(matcher(match, walk), match, rule) for match, rule in self.rows])
 
     def assign(self, graph: Graph, nodes: Iterable[Node], active: frozenset[str]) -> dict[str, Rule]:
         """The rule of every node that passes relevance through `active` values, by name.
 
         Raises `RuleError` naming all nodes that no row matches, or whose row's rule is not defined for their kind.
         """
-        by_name = {n.name: n for n in nodes}
-        found = self.coverage(graph, by_name.values(), active)
+        nodes = list(nodes)
+        found = self.coverage(graph, nodes, active)
+        by_name = {n.name: n for n in replace(graph, nodes=tuple(nodes)).every_node()}
         wrong = [f"{v!r} ({(n := by_name[v]).op}, {n.kind}) {why}" for v, why in found.items() if isinstance(why, str)]
         if wrong:
             raise RuleError(
@@ -86,12 +80,27 @@ class Composite:
         return {name: rule for name, rule in found.items() if isinstance(rule, Rule)}
 
 
-def _passes(node: Node, active: frozenset[str]) -> bool:
-    return (
-        not isinstance(node.layer, Integer)
-        and any(v in active for v in node.outputs)
-        and any(v in active and node.layer.carries(i) for i, v in enumerate(node.inputs))
-    )
+def _covered(walk: Walk, table: Sequence[tuple[Callable[[Node], bool], Match, Rule]]) -> dict[str, Rule | str]:
+    found: dict[str, Rule | str] = {}
+    for n in walk.nodes:
+        if isinstance(n.layer, Control):
+            parts = {name: r for inside in walk.inside(n) for name, r in _covered(inside, table).items()}
+            rules = {name: r for name, r in parts.items() if isinstance(r, Rule)}
+            whole = len(rules) == len(parts)
+            active = [v in walk.active for v in n.inputs]
+            found[n.name] = n.layer.ruled(rules, active) if whole else "has parts without a rule"
+            found.update(parts)
+            continue
+        match, rule = next(((m, r) for holds, m, r in table if holds(n)), (None, None))
+        if n.layer.advice and (rule is None or not rule.covers(n.layer)):
+            found[n.name] = f"has no rule here: {n.layer.advice}"
+        elif rule is None:
+            found[n.name] = "has no row"
+        elif not rule.covers(n.layer):
+            found[n.name] = f"gets {rule!r} from the row {match!r}, {_defined_for(rule)}"
+        else:
+            found[n.name] = _placed(rule.placed(walk, n), walk.graph, n)
+    return found
 
 
 def _defined_for(rule: Rule) -> str:
@@ -109,6 +118,7 @@ def default_rows(
     winner_takes_all: bool = True,
     product: Literal["half", "signal", "proportional"] = "half",
     softmax: Literal["attnlrp", "constant"] = "attnlrp",
+    gates: Literal["signal", "half"] = "signal",
 ) -> tuple[Row, ...]:
     """LRP's row for every kind: what a composite falls back on."""
     return (
@@ -119,6 +129,7 @@ def default_rows(
         ("Routing", Adjoint()),
         ("Elementwise", Pass()),
         ("Pooling", WinnerTakesAll() if winner_takes_all else ShareByValue()),
+        (GATE, _choice("gates", gates, {"signal": Signal(gate=0, strict=True), "half": Half()})),
         ("Product", _choice("product", product, {"half": Half(), "signal": Signal(), "proportional": Proportional()})),
         ("Softmax", _choice("softmax", softmax, {"attnlrp": TaylorSoftmax(), "constant": Constant()})),
         ("Normalization", FrozenStatistics()),

@@ -25,7 +25,7 @@ class ConnectionWeights(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         layer = at.layer
         if isinstance(layer, Elementwise):
-            return (pass_to(only(relevance), at.inputs[0]),)
+            return (pass_to(only(relevance) * layer.gain(at.inputs[0]), at.inputs[0]),)
         if isinstance(layer, Pooling):
             return evenly(layer, at, only(relevance))
         return layer.adjoint(relevance, at.inputs, at.outputs)

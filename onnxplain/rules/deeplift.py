@@ -10,9 +10,22 @@ import torch
 from torch import Tensor
 
 from ..layers.base import Layer
-from ..layers.kinds import Additive, Affine, Elementwise, Normalization, Pooling, Product, Routing, SoftmaxKind
-from ..layers.shapes import sum_to
-from .base import INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require_one_of
+from ..layers.kinds import (
+    Additive,
+    Affine,
+    Bilinear,
+    Elementwise,
+    Normalization,
+    Pooling,
+    Product,
+    Routing,
+    SoftmaxKind,
+    Trees,
+)
+from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Site, only, ratio, require_one_of
+from .gradient import scaled
+from .steering import chosen, comparable, moved, steered
+from .trees import interventional
 
 SoftmaxVariant = Literal["decompose", "by_parts", "rescale"]
 LINEAR: tuple[type[Layer], ...] = (Affine, Additive, Routing)
@@ -22,63 +35,52 @@ LINEAR: tuple[type[Layer], ...] = (Affine, Additive, Routing)
 class Rescale(Rule):
     """m_x = m_y·Δy/Δx, generalised so that contributions add up on every kind; what walks back are multipliers.
 
-    Affine, Additive and Routing: the adjoint; where a condition differs at the baseline, Δy is shared between the two
-    values it chose. Pooling: the cross-maximum, or, with `winner_takes_all=False`, in proportion to Δx. Product and
-    Normalization: the symmetric split. Softmax: exactly through log-ratios, so that a number added to all its inputs
-    changes nothing; exactly, too, as exp, sum and division one after the other, with `softmax="by_parts"`; or element
+    Affine, Additive and Routing: the adjoint; where a condition or an index differs at the baseline, Δy is shared between
+    the two values it chose. Pooling: the cross-maximum, or, with `winner_takes_all=False`, in proportion to Δx. Product and
+    Normalization: the symmetric split. Trees: Shapley values of the pair (x, x̄). Softmax: exactly through log-ratios, so
+    that a number added to all its inputs changes nothing; exactly, too, as exp, sum and division one after the other, with `softmax="by_parts"`; or element
     by element with `softmax="rescale"`, which gives only the element itself credit.
     Shrikumar et al. 2017, section 3.5.1.
     """
 
     softmax: SoftmaxVariant = "decompose"
     winner_takes_all: bool = True
-    kinds: ClassVar[tuple[type[Layer], ...]] = (*LINEAR, Elementwise, Pooling, Product, SoftmaxKind, Normalization)
+    kinds: ClassVar[tuple[type[Layer], ...]] = (*LINEAR, Elementwise, Pooling, Product, SoftmaxKind, Normalization, Trees)
 
     def __post_init__(self) -> None:
         require_one_of(self, "softmax", self.softmax, get_args(SoftmaxVariant))
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
+        comparable(at, relevance)
         if isinstance(at.layer, LINEAR):
-            if conditions := _conditions(at):
-                return _chosen(at, only(relevance), conditions)
+            if steered(at.layer) and (others := moved(at)):
+                return chosen(at, only(relevance), others)
             return at.layer.adjoint(relevance, at.inputs, at.outputs)
         return _MULTIPLIERS[at.layer.kind](self, at, only(relevance))
 
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
+        if isinstance(layer, LINEAR) and not steered(layer):
+            n = len(active)
+            return Prepared(lambda at: [*at.inputs, *at.outputs], lambda r, v: layer.adjoint(r, v[:n], v[n:]))
+        if isinstance(layer, Elementwise) and type(layer).multipliers is Elementwise.multipliers:
+            return scaled(lambda at: layer.slope(_here(at)[0], _there(at)[0], _here(at)[1], _there(at)[1]))
+        if isinstance(layer, Bilinear):
+            return Prepared(_middle, lambda r, v: tuple(layer.partial(only(r), v, i) for i in range(len(v))))
+        return None
+
     def reads(self, layer: Layer) -> frozenset[str]:
-        return layer.adjoint_reads if isinstance(layer, LINEAR) and not _steered(layer) else INPUTS_AND_OUTPUTS
-
-
-def _steered(layer: Layer) -> bool:
-    """Some input of a Routing says where the values go."""
-    return isinstance(layer, Routing) and "inputs" in layer.adjoint_reads
-
-
-def _conditions(at: Site) -> list[int]:
-    """The inputs of a Routing that choose, element by element, which value is taken."""
-    if at.inputs0 is None or not _steered(at.layer):
-        return []
-    pairs = zip(at.inputs, at.inputs0, strict=True)
-    return [i for i, (c, c0) in enumerate(pairs) if c.dtype == torch.bool and c.shape == c0.shape]
-
-
-def _chosen(at: Site, r: Tensor, conditions: Sequence[int]) -> Relevances:
-    """y = u and ȳ = v̄, of values u and v: m_u = ½ = m_v where they are the same, else Δy in proportion to |Δu| and
-    |Δv|. Only a jump in which neither differs is lost."""
-    layer = at.layer
-    assert at.inputs0 is not None
-    here = [x0 if i not in conditions else x for i, (x, x0) in enumerate(zip(at.inputs, at.inputs0, strict=True))]
-    there = [x if i not in conditions else x0 for i, (x, x0) in enumerate(zip(at.inputs, at.inputs0, strict=True))]
-    y, y0 = _here(at)[1], _there(at)[1]
-    du, dv = y - layer.forward(*here), layer.forward(*there) - y0
-    total = du.abs() + dv.abs()
-    m, m0 = (torch.where(total == 0, 0.5, ratio(y - y0, total) * d.sign()) for d in (du, dv))
-    return _sum(layer.adjoint((r * m,), at.inputs, at.outputs), layer.adjoint((r * m0,), there, at.outputs))
+        return layer.adjoint_reads if isinstance(layer, LINEAR) and not steered(layer) else INPUTS_AND_OUTPUTS
 
 
 def _elementwise(rule: Rescale, at: Site, r: Tensor) -> Relevances:
     assert isinstance(at.layer, Elementwise)
     (x, y), (x0, y0) = _here(at), _there(at)
-    return (sum_to(r * at.layer.slope(x, x0, y, y0), x.shape),)
+    return (at.layer.multipliers(r, x, x0, y, y0),)
+
+
+def _middle(at: Site) -> list[Tensor]:
+    assert at.inputs0 is not None
+    return [(x + x0) / 2 for x, x0 in zip(at.inputs, at.inputs0, strict=True)]
 
 
 def _product(rule: Rescale, at: Site, r: Tensor) -> Relevances:
@@ -89,6 +91,11 @@ def _product(rule: Rescale, at: Site, r: Tensor) -> Relevances:
 def _normalization(rule: Rescale, at: Site, r: Tensor) -> Relevances:
     assert isinstance(at.layer, Normalization)
     return (at.layer.symmetric(r, _here(at)[0], _there(at)[0]),)
+
+
+def _trees(rule: Rescale, at: Site, r: Tensor) -> Relevances:
+    assert isinstance(at.layer, Trees)
+    return (interventional(at.layer, r, _here(at)[0], _there(at)[0]),)
 
 
 def _softmax(rule: Rescale, at: Site, r: Tensor) -> Relevances:
@@ -109,9 +116,9 @@ def _pooling(rule: Rescale, at: Site, r: Tensor) -> Relevances:
     if rule.winner_takes_all:
         return _cross_maximum(layer, at, r)
     dy = _here(at)[1] - _there(at)[1]
-    total = layer.window_sum([x - x0 for x, x0 in zip(at.inputs, at.inputs0, strict=True)])
+    total = layer.window_sum(_differences(at))
     if layer.constant_slots:
-        total = total - layer.window_sum([torch.zeros_like(x) for x in at.inputs])
+        total = total - layer.window_sum([torch.zeros_like(x) if layer.carries(i) else x for i, x in enumerate(at.inputs)])
     # where Δx sums to next to nothing there is no proportion to share by
     tiny = (total.abs() <= torch.finfo(r.dtype).eps ** (1 / 2) * dy.abs()).to(r.dtype)
     shared = layer.window_transpose(r * ((1 - tiny) * ratio(dy, total)), at.inputs)
@@ -136,11 +143,18 @@ def _cross_maximum(layer: Pooling, at: Site, r: Tensor) -> Relevances:
     return _sum(placed, _by_size(layer, at, r * (dy * (1 - reached))))
 
 
+def _differences(at: Site) -> list[Tensor]:
+    """Δx; of an input that says where to look (axes, counts, boxes), that input."""
+    assert at.inputs0 is not None
+    pairs = enumerate(zip(at.inputs, at.inputs0, strict=True))
+    return [x - x0 if at.layer.carries(i) else x for i, (x, x0) in pairs]
+
+
 def _by_size(layer: Pooling, at: Site, change: Tensor) -> Relevances:
     """m_i = change·sgn(Δx_i) / Σ|Δx| over each window: exact whatever happened in it."""
-    assert at.inputs0 is not None
-    dx = [x - x0 for x, x0 in zip(at.inputs, at.inputs0, strict=True)]
-    pulled = layer.window_transpose(ratio(change, layer.window_sum([d.abs() for d in dx])), at.inputs)
+    dx = _differences(at)
+    sizes = [d.abs() if layer.carries(i) else d for i, d in enumerate(dx)]
+    pulled = layer.window_transpose(ratio(change, layer.window_sum(sizes)), at.inputs)
     return tuple(None if p is None else p * d.sign() for p, d in zip(pulled, dx, strict=True))
 
 
@@ -169,4 +183,5 @@ _MULTIPLIERS: dict[str, Callable[[Rescale, Site, Tensor], Relevances]] = {
     "Product": _product,
     "Softmax": _softmax,
     "Normalization": _normalization,
+    "Trees": _trees,
 }

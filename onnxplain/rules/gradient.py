@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from torch import Tensor
+
 from ..layers.base import Layer
-from ..layers.kinds import Routing
-from .base import Relevances, Rule, Site
+from ..layers.kinds import Elementwise, Routing
+from .base import Prepared, Relevances, Rule, Site, only
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,24 @@ class Adjoint(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return at.layer.adjoint(relevance, at.inputs, at.outputs)
 
+    def covers(self, layer: Layer) -> bool:
+        return not layer.advice
+
     def direct(self, layer: Layer) -> Callable[..., Relevances]:
         return layer.adjoint
+
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
+        if not isinstance(layer, Elementwise) or type(layer).adjoint is not Elementwise.adjoint:
+            return None
+        return scaled(lambda at: layer.derivative(at.inputs[0], at.outputs[0]))
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return layer.adjoint_reads
 
     def vanishes(self, layer: Layer, outputs: bool) -> bool:
         return outputs and isinstance(layer, Routing)
+
+
+def scaled(factor: Callable[[Site], Tensor]) -> Prepared:
+    """R_x = R ⊙ factor, of a layer with one input of its output's shape."""
+    return Prepared(lambda at: (factor(at),), lambda r, parts: (only(r) * parts[0],))

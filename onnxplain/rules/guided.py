@@ -46,7 +46,7 @@ class Rectified(Rule):
 
 
 def is_rectifier(node: Node) -> bool:
-    return node.op in RECTIFIERS and isinstance(node.layer, Elementwise)
+    return isinstance(node.layer, Elementwise) and (node.op in RECTIFIERS or node.layer.rectifying)
 
 
 def at_rectifiers(rule: Rule) -> Composite:

@@ -15,7 +15,19 @@ from ..errors import RuleError
 from ..layers.base import Layer
 from ..layers.kinds import Additive, Affine, Elementwise, Normalization, SoftmaxKind
 from ..layers.shapes import sum_to
-from .base import INPUTS, INPUTS_AND_OUTPUTS, NOTHING, Relevances, Rule, Site, only, ratio, require, require_one_of
+from .base import (
+    INPUTS,
+    INPUTS_AND_OUTPUTS,
+    NOTHING,
+    Prepared,
+    Relevances,
+    Rule,
+    Site,
+    only,
+    ratio,
+    require,
+    require_one_of,
+)
 from .bias import BIAS, Bias, plus_bias_share
 
 
@@ -39,6 +51,9 @@ class Epsilon(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return by_contribution(at, only(relevance), self.epsilon, self.bias)
 
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
+        return contributions(layer, active, self.epsilon, self.bias)
+
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, self.bias)
 
@@ -59,6 +74,9 @@ class Zero(Rule):
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return by_contribution(at, only(relevance), 0.0, self.bias)
+
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
+        return contributions(layer, active, 0.0, self.bias)
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, self.bias)
@@ -140,6 +158,37 @@ def pass_to(r: Tensor, x: Tensor) -> Tensor:
 def contribution_reads(layer: Layer, bias: Bias) -> frozenset[str]:
     # a sum without its constants is added up again from the terms
     return INPUTS if isinstance(layer, Additive) and bias == "ignore" else INPUTS_AND_OUTPUTS
+
+
+def contributions(layer: Layer, active: Sequence[bool], epsilon: float, bias: Bias) -> Prepared | None:
+    """`by_contribution`, with all that needs no relevance done before; where the bias absorbs its share."""
+    if bias != "absorb":
+        return None
+
+    def inverse(at: Site) -> Tensor:
+        y = at.outputs[0]
+        return ratio(y.new_ones(()), y, epsilon, nonnegative=at.rectified)
+
+    if isinstance(layer, Affine):
+        return Prepared(
+            lambda at: (at.inputs[0], inverse(at)),
+            lambda r, parts: (parts[0] * layer.transpose(only(r) * parts[1], parts[0]),),
+        )
+    if not isinstance(layer, Additive):
+        return None
+    shared = [i for i, a in enumerate(active) if a]
+
+    def shares(at: Site) -> list[Tensor]:
+        terms, s = layer.terms(at.inputs), inverse(at)
+        return [*at.inputs, *(terms[i] * s for i in shared)]
+
+    def apply(r: Relevances, parts: Sequence[Tensor]) -> Relevances:
+        out: list[Tensor | None] = [None] * len(active)
+        for i, share in zip(shared, parts[len(active) :], strict=True):
+            out[i] = sum_to(only(r) * share, parts[i].shape)
+        return tuple(out)
+
+    return Prepared(shares, apply)
 
 
 def by_contribution(at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevances:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..errors import RuleError
 from ..layers.base import Layer, registered
-from ..layers.kinds import Additive, Affine, Elementwise, Normalization, Pooling, Product, Routing, SoftmaxKind
+from ..layers.control import Control
+from ..layers.kinds import (
+    Additive,
+    Affine,
+    Elementwise,
+    Integer,
+    Normalization,
+    Pooling,
+    Product,
+    Routing,
+    SoftmaxKind,
+    Trees,
+)
 
 if TYPE_CHECKING:
     from ..graph.graph import Graph, Node
@@ -19,9 +31,11 @@ if TYPE_CHECKING:
 Match: TypeAlias = "str | type[Layer] | Callable[[Node], bool] | Place | tuple[Any, ...]"
 
 KINDS: dict[str, type[Layer]] = {
-    c.kind: c for c in (Affine, Elementwise, Additive, Routing, Pooling, Product, SoftmaxKind, Normalization)
+    c.kind: c for c in (Affine, Elementwise, Additive, Routing, Pooling, Product, SoftmaxKind, Normalization, Trees)
 }
-FAMILIES = ("convolution", "dense", "average", "batch_norm", "scale", "resize", "other")
+#: the family of products in recurrent cells, whose first factor is a gate
+GATE = "gate"
+FAMILIES = ("convolution", "dense", "average", "batch_norm", "scale", "resize", "other", GATE)
 WEIGHTED = ("convolution", "dense")
 #: operators whose output is a gate in [0, 1]
 GATES = ("Sigmoid", "HardSigmoid")
@@ -38,30 +52,115 @@ class Walk:
     active: frozenset[str]
 
     def levels(self) -> dict[str, tuple[int, int]]:
-        """For each convolution or dense node: how many others lie before it on the shortest and on the longest path."""
-        before: dict[str, tuple[int, int]] = {}  # value → (fewest, most) weighted nodes up to it
-        found: dict[str, tuple[int, int]] = {}
-        for n in self.nodes:
-            reach = [before.get(v, (0, 0)) for i, v in enumerate(n.inputs) if v in self.active and n.layer.carries(i)]
-            low, high = min(r[0] for r in reach), max(r[1] for r in reach)
-            step = int(is_weighted(n))
-            if step:
-                found[n.name] = low, high
-            before.update(dict.fromkeys(n.outputs, (low + step, high + step)))
+        """For each convolution or dense node: how many others lie before it on the shortest and on the longest path.
+
+        A graph that a node runs again and again counts once on the longest path.
+        """
+        found: dict[str, Reach] = {}
+        _reach(self.nodes, self.active, {}, found)
         return found
 
     def last(self) -> frozenset[str]:
         """The convolution and dense nodes after which some path ends without another one."""
         read = {v for n in self.nodes for v in n.inputs}
         free = {v for n in self.nodes for v in n.outputs if v not in read or v in self.graph.outputs}
-        found = set()
-        for n in reversed(self.nodes):
-            if any(v in free for v in n.outputs):
-                if is_weighted(n):
-                    found.add(n.name)
-                else:
-                    free.update(n.inputs)
+        found: set[str] = set()
+        _free(self.nodes, free, found)
         return frozenset(found)
+
+    def inside(self, node: Node) -> list[Walk]:
+        """The walks through the graphs that a node runs, with what they read from outside under its name there."""
+        assert isinstance(node.layer, Control)
+        given = node.layer.given([v in self.active for v in node.inputs])
+        there = dict(zip(node.layer.slots, node.inputs, strict=True))
+        out = []
+        for body in node.layer.bodies:
+            g, first = body.graph, len(body.reads) - body.outside
+            name = {v: there[i] for v, i in zip(g.inputs[first:], body.reads[first:], strict=True) if i in there}
+            active = g.active(body.sources(given))
+            nodes = [replace(n, inputs=tuple(name.get(v, v) for v in n.inputs)) for n in g.nodes]
+            seen = replace(
+                g,
+                nodes=(*self.graph.nodes, *nodes),
+                inputs=tuple(dict.fromkeys([*self.graph.inputs, *g.inputs])),
+                floating=g.floating | self.graph.floating,
+            )
+            active = active | {name.get(v, v) for v in active}
+            out.append(Walk(seen, [n for n in nodes if passes(n, active)], active))
+        return out
+
+
+#: how many weighted nodes lie before a value: (fewest, most)
+Reach = tuple[int, int]
+
+
+def _reach(nodes: Sequence[Node], active: Collection[str], before: dict[str, Reach], found: dict[str, Reach]) -> None:
+    """Adds the reach of every value that relevance passes to `before`, and that of every weighted node to `found`."""
+    for n in nodes:
+        reach = {i: before.get(v, (0, 0)) for i, v in enumerate(n.inputs) if v in active and n.layer.carries(i)}
+        if isinstance(n.layer, Control):
+            for o, r in _reach_inside(n.layer, reach, found).items():
+                before[n.outputs[o]] = r
+            continue
+        low, high = min(r[0] for r in reach.values()), max(r[1] for r in reach.values())
+        step = int(is_weighted(n))
+        if step:
+            found[n.name] = low, high
+        before.update(dict.fromkeys(n.outputs, (low + step, high + step)))
+
+
+def _reach_inside(layer: Control, reach: Mapping[int, Reach], found: dict[str, Reach]) -> dict[int, Reach]:
+    given = {layer.slots[i]: r for i, r in reach.items()}
+    out: dict[int, Reach] = {}
+    for body in layer.bodies:
+        g = body.graph
+        active = g.active(body.sources(given))
+        before = {v: given[i] for v, i in zip(g.inputs, body.reads, strict=True) if i in given and v in active}
+        ends, inner = before, dict[str, Reach]()
+        for _ in range(2 if body.back else 1):
+            starts, inner = dict(before), {}
+            _reach([n for n in g.nodes if passes(n, active)], active, before, inner)
+            # what is carried counts as what a step before made, as in all steps but the first
+            ends, again = before, {g.inputs[k]: before[g.outputs[j]] for j, k in body.back if g.outputs[j] in before}
+            before = {**starts, **again}
+        found.update(inner)
+        for v, o in zip(g.outputs, body.gives, strict=True):
+            if o is not None and v in ends:
+                r, known = ends[v], out.get(o, ends[v])
+                out[o] = min(r[0], known[0]), max(r[1], known[1])
+    return out
+
+
+def _free(nodes: Sequence[Node], free: set[str], found: set[str]) -> None:
+    """Adds the weighted nodes that lead to a value in `free` past no other, and the values on the way there."""
+    for n in reversed(nodes):
+        if not any(v in free for v in n.outputs):
+            continue
+        if isinstance(n.layer, Control):
+            for body in n.layer.bodies:
+                g = body.graph
+                ends = {v for v, o in zip(g.outputs, body.gives, strict=True) if o is not None and n.outputs[o] in free}
+                while True:
+                    _free(g.nodes, ends, found)
+                    more = {g.outputs[j] for j, k in body.back if g.inputs[k] in ends} - ends
+                    if not more:
+                        break
+                    ends |= more
+                reads = zip(g.inputs, body.reads, strict=True)
+                free.update(n.inputs[n.layer.slots.index(i)] for v, i in reads if v in ends and i in n.layer.slots)
+        elif is_weighted(n):
+            found.add(n.name)
+        else:
+            free.update(n.inputs)
+
+
+def passes(node: Node, active: Collection[str]) -> bool:
+    """Whether relevance passes a node through these values."""
+    return (
+        not isinstance(node.layer, Integer)
+        and any(v in active for v in node.outputs)
+        and any(v in active and node.layer.carries(i) for i, v in enumerate(node.inputs))
+    )
 
 
 class Place:
@@ -133,18 +232,20 @@ def _named(text: str, walk: Walk) -> Callable[[Node], bool]:
     def holds(node: Node) -> bool:
         return node.op == text or fnmatchcase(node.name, text)
 
-    if text not in {op for op, _, _ in registered()} and not any(holds(n) for n in walk.graph.nodes):
+    if text not in {op for op, _, _ in registered()} and not any(holds(n) for n in walk.graph.every_node()):
         raise RuleError(
             f"{text!r} names no kind ({', '.join(KINDS)}), no family ({', '.join(FAMILIES)}), no operator that has a "
-            f"layer and no node of this model; its operators are {', '.join(sorted({n.op for n in walk.graph.nodes}))}"
+            f"layer and no node of this model; its operators are {', '.join(sorted({n.op for n in walk.graph.every_node()}))}"
         )
     return holds
 
 
 def gate_of(graph: Graph, node: Node) -> int | None:
     """Which input of a product is its gate: the one made by a sigmoid, hard sigmoid or softmax, in [0, 1]; failing that
-    the one made by an activation, as in a gated MLP. Seen through operators that only move values. None where there is
-    no such input, or more than one."""
+    the one made by an activation, as in a gated MLP. Seen through operators that only move values. In a recurrent cell
+    the first. None where there is no such input, or more than one."""
+    if getattr(node.layer, "family", None) == GATE:
+        return 0
     for is_gate in (_bounded, _activated):
         gates = [i for i, v in enumerate(node.inputs) if (n := _origin(graph, v)) is not None and is_gate(n)]
         if gates:

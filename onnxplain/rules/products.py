@@ -14,7 +14,7 @@ from torch import Tensor
 from ..layers.base import Layer
 from ..layers.kinds import Bilinear, Product
 from ..layers.shapes import sum_to
-from .base import INPUTS, INPUTS_AND_OUTPUTS, NOTHING, Relevances, Rule, Site, only, ratio, require
+from .base import INPUTS, INPUTS_AND_OUTPUTS, NOTHING, Prepared, Relevances, Rule, Site, only, ratio, require
 from .lrp import pass_to
 
 
@@ -45,11 +45,13 @@ class Signal(Rule):
 
     `gate`: which input is the gate. A composite finds it in the graph (the output of a sigmoid, hard sigmoid or
     softmax, or of the activation of a gated MLP); a product without one, or where every factor that carries relevance
-    is one, is shared as `Half`. Arras et al. 2017; for attention CP-LRP (Ali et al. 2022).
+    is one, is shared as `Half`; with `strict` a gate gets nothing even then, and the relevance is lost. Arras et al. 2017;
+    for attention CP-LRP (Ali et al. 2022).
     """
 
     gate: int | None = None
     epsilon: float = 1e-6
+    strict: bool = False
     kinds: ClassVar[tuple[type[Layer], ...]] = (Product,)
 
     def __post_init__(self) -> None:
@@ -58,7 +60,18 @@ class Signal(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         shared = factors(at)
         signals = [i for i in shared if i != self.gate]
+        if self.strict and not signals:
+            return (None,) * len(at.inputs)
         return _equally(at, only(relevance), signals or shared, self.epsilon)
+
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
+        if not is_entrywise(layer) or not isinstance(layer, Bilinear) or self.gate is None or not self.strict:
+            return None
+        signals = [i != self.gate and a for i, a in enumerate(active)]
+        return Prepared(
+            lambda at: at.inputs,
+            lambda r, xs: tuple(pass_to(only(r), x) if s else None for s, x in zip(signals, xs, strict=True)),
+        )
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return NOTHING if is_entrywise(layer) else INPUTS_AND_OUTPUTS
@@ -89,7 +102,7 @@ class Proportional(Rule):
 
 def is_entrywise(layer: Layer) -> bool:
     """Each output element is made of one element of each input (Mul, Div): sharing relevance needs no values."""
-    return not isinstance(layer, Bilinear) or layer.entrywise
+    return isinstance(layer, Product) and layer.entrywise
 
 
 def factors(at: Site) -> list[int]:
@@ -104,5 +117,5 @@ def _equally(at: Site, r: Tensor, shared: Sequence[int], epsilon: float) -> Rele
     if is_entrywise(layer):
         r = r / len(shared) if len(shared) > 1 else r
         return tuple(pass_to(r, x) if i in shared else None for i, x in enumerate(at.inputs))
-    s = ratio(r, at.outputs[0], epsilon) / len(shared)
+    s = ratio(r, at.outputs[0], epsilon) / (len(shared) * layer.count(at.inputs))
     return tuple(x * layer.partial(s, at.inputs, i) if i in shared else None for i, x in enumerate(at.inputs))

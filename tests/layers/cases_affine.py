@@ -14,6 +14,12 @@ def conv(note: str, x: tuple[int, ...], w: tuple[int, ...], bias: bool = False, 
     return Case("Conv", inputs, attrs, opset=opset, note=note)
 
 
+def held(note: str, x: tuple[int, ...], w: tuple[int, ...], bias: bool = False, **attrs) -> Case:
+    """Constant x, weights computed at run time."""
+    inputs = [C(normal(*x)), normal(*w, seed=1)] + ([C(normal(w[0], seed=2))] if bias else [])
+    return Case("Conv", inputs, attrs, note=f"weights computed {note}")
+
+
 CONV = [
     conv("1d", (2, 3, 7), (4, 3, 3), True),
     conv("1d strided", (2, 3, 8), (4, 3, 3), strides=[2], pads=[1, 0], dilations=[2]),
@@ -31,6 +37,9 @@ CONV = [
     conv("3d", (2, 2, 4, 5, 3), (3, 2, 2, 3, 2), True, pads=[1, 0, 1, 0, 1, 1], strides=[2, 1, 1], opset=11),
     conv("3d groups", (1, 4, 3, 4, 3), (4, 2, 2, 2, 2), True, group=2),
     conv("newest opset", (2, 2, 5, 5), (3, 2, 3, 3), opset=22),
+    held("1d", (2, 3, 7), (4, 3, 3)),
+    held("groups", (2, 4, 5, 6), (6, 2, 3, 2), True, group=2, strides=[2, 1], pads=[1, 0, 2, 1]),
+    held("same", (2, 2, 6, 7), (3, 2, 2, 2), auto_pad="SAME_LOWER", strides=[2, 3]),
 ]
 
 LINEAR = [
@@ -64,6 +73,9 @@ LINEAR = [
     Case("MatMul", [C(normal(4)), normal(2, 4, 5, seed=1)], note="left vector"),
     Case("MatMul", [C(normal(3, 4)), normal(4, seed=1)], note="left times vector", opset=9),
 ]
+
+
+EMPTY = np.zeros(0, np.int64)
 
 
 def pool(note: str, x: tuple[int, ...], opset: int = 17, **attrs) -> Case:
@@ -115,6 +127,20 @@ AVERAGE = [
     Case("CumSum", [normal(2, 4, 3), C(-1)], {"exclusive": 1}, note="exclusive", opset=11),
     Case("CumSum", [normal(2, 4, 3), C(0)], {"reverse": 1}, note="reverse"),
     Case("CumSum", [normal(2, 4, 3), C(1)], {"reverse": 1, "exclusive": 1}, note="reverse exclusive"),
+    Case("CumSum", [normal(2, 4, 3), np.array(-2)], {"exclusive": 1}, note="axis computed", opset=14),
+    Case("ReduceMean", [normal(2, 3, 4), np.array([2, 0])], {"keepdims": 0}, note="axes computed", opset=18),
+    Case("ReduceSum", [normal(2, 3, 4), np.array([-2])], note="axes computed", opset=13),
+    Case("ReduceSum", [normal(2, 3, 4), EMPTY], note="empty axes computed", opset=13),
+    Case("ReduceSum", [normal(2, 3, 4), EMPTY], {"noop_with_empty_axes": 1}, note="computed not to", opset=13),
+    *(
+        Case("SumPool", [normal(2, 3, 6, 8)], {"kernel_shape": [3, 3], **attrs}, note=f"of LpPool {note}", ort=False)
+        for note, attrs in {
+            "plain": {},
+            "padded": {"strides": [2, 3], "pads": [1, 0, 2, 1]},
+            "ceil": {"strides": [2, 2], "ceil_mode": 1, "pads": [1, 1, 1, 1]},
+            "dilated": {"dilations": [2, 1], "auto_pad": "SAME_UPPER", "strides": [2, 1]},
+        }.items()
+    ),
 ]
 
 

@@ -51,4 +51,12 @@ CASES = [
     case("2d valid", (2, 3, 4, 3), (3, 2, 3, 4), strides=[2, 1], auto_pad="VALID", bias=False),
     case("3d", (2, 2, 3, 2, 3), (2, 3, 2, 3, 2), strides=[2, 1, 2], pads=[0, 1, 0, 1, 0, 1], opset=11),
     case("newest opset", (2, 2, 3, 3), (2, 3, 2, 2), opset=22, strides=[2, 2]),
+    *(
+        Case("ConvTranspose", [C(normal(2, 4, 4, 3)), normal(4, 2, 3, 2, seed=1), *rest], attrs, note=f"weights computed {note}")
+        for note, attrs, rest in (
+            ("plain", {}, []),
+            ("groups", {"group": 2, "strides": [2, 1], "pads": [1, 0, 0, 1]}, [C(normal(4, seed=2))]),
+            ("output padding", {"strides": [3, 2], "output_padding": [2, 1]}, []),
+        )
+    ),
 ]

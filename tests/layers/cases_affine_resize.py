@@ -119,6 +119,19 @@ DYNAMIC = [
     ),
     Case("Resize", [normal(*PATCH), np.array([1, 1, 2, 2], np.float32)], opset=10, note="scales at run time"),
     Case("Upsample", [normal(*PATCH), np.array([1, 1, 2, 3], np.float32)], opset=9, note="scales at run time"),
+    Case(
+        "Resize",
+        [normal(*PATCH), np.array([0, 0, 0.4, 0.6, 1, 1, 1.2, 1.7], np.float32), NONE, np.array([2, 2, 3, 5])],
+        {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 2.0},
+        note="region and sizes at run time",
+    ),
+    Case(
+        "Resize",
+        [normal(*PATCH), NONE, np.array([1.5, 2], np.float32)],
+        {"axes": [3, 2]},
+        opset=18,
+        note="scales of two axes at run time",
+    ),
 ]
 
 CASES = [*NEAREST, *LINEAR, *CUBIC, *OLD, *DYNAMIC]

@@ -22,6 +22,7 @@ CASES = [
     Case("Shape", [INTS], {"start": 1}, opset=21, note="integers"),
     Case("Shape", [np.float32(1)], note="of a scalar"),
     Case("Size", [X]),
+    Case("Hold", [X], domain="onnxplain", note="not of ONNX", ort=False, differentiable=False),
     Case("ConstantOfShape", [i(2, 3)], opset=9),
     Case("ConstantOfShape", [C(i(2))], note="constant shape"),
     Case("Range", [scalar(1), scalar(9), C(scalar(3))], opset=11),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .harness import C, Case, normal, uniform
 
 A, B = normal(3, 4, 5), normal(4, 1, seed=1)
@@ -56,4 +58,26 @@ CASES = [
     product("Conv", (2, 2, 8, 7), (3, 2, 3, 2), "dilated", dilations=[2, 3]),
     product("Conv", (1, 2, 4, 5, 4), (3, 2, 2, 3, 2), "three axes", auto_pad="SAME_LOWER"),
     Case("Conv", [normal(2, 3, 6, 6), normal(4, 3, 3, 3), C(normal(4))], note="bias"),
+    product("ConvTranspose", (2, 3, 5), (3, 2, 3), "one axis"),
+    product("ConvTranspose", (2, 4, 4, 3), (4, 3, 3, 2), "groups", group=2, strides=[2, 3], pads=[1, 0, 2, 1]),
+    product("ConvTranspose", (2, 3, 4, 3), (3, 2, 2, 3), "padded at the end", strides=[3, 2], output_padding=[2, 1]),
+    product("ConvTranspose", (2, 3, 4, 3), (3, 2, 3, 3), "shape", strides=[2, 2], output_shape=[8, 7]),
+    product("ConvTranspose", (1, 2, 3, 2, 3), (2, 2, 2, 2, 3), "three axes", dilations=[2, 1, 1]),
+    Case("ConvTranspose", [normal(2, 3, 4, 3), normal(3, 2, 3, 2, seed=1), C(normal(2))], note="bias"),
+    product("Mod", (3, 4), (3, 4), "fmod", fmod=1),
+    product("Mod", (2, 3, 4), (3, 1), "broadcast", fmod=1),
+    Case("Mod", [4 * A, B], opset=28, note="floor", ort=False),  # onnxruntime knows no remainder of that sign
+    # the elements of one value
+    *(Case("ReduceProd", [A], {"axes": axes, "keepdims": k}, opset=13, note=f"{axes} {k}") for axes in ([1], [2, 0]) for k in (0, 1)),
+    Case("ReduceProd", [A], {"keepdims": 0}, opset=7, note="all"),
+    Case("ReduceProd", [A, C(np.array([-1]))], opset=18),
+    Case("ReduceProd", [A], {"noop_with_empty_axes": 1}, opset=18, note="none"),
+    Case("ReduceProd", [A, np.array([0, -1])], {"keepdims": 0}, opset=18, note="axes computed"),
+    Case("ReduceProd", [np.array([[0, 2, 3], [0, 0, 3]], np.float32), C(np.array([1]))], opset=18, note="zeros"),
+    *(
+        Case("CumProd", [A, C(np.array(axis))], {"exclusive": e, "reverse": r}, opset=26, note=f"{axis} {e} {r}", ort=False)
+        for axis, e, r in ((0, 0, 0), (1, 1, 0), (-1, 0, 1), (2, 1, 1))
+    ),
+    Case("CumProd", [A, np.array(-2)], opset=26, note="axis computed", ort=False),
+    Case("CumProd", [np.array([2, 0, 3, 0, 5], np.float32), C(np.array(0))], opset=26, note="zeros", ort=False),
 ]

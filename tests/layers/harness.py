@@ -35,6 +35,7 @@ class Case:
     n_outputs: int = 1
     note: str = ""
     domain: str = ""
+    version: int = 1  # of the domain
     ort: bool = True  # False where onnxruntime itself cannot run the node (say why in `note`)
     differentiable: bool = True  # False where autograd through `forward` is not defined (say why in `note`)
 
@@ -71,7 +72,7 @@ class Case:
         )
         opsets = [helper.make_opsetid("", self.opset)]
         if self.domain:
-            opsets.append(helper.make_opsetid(self.domain, 1))
+            opsets.append(helper.make_opsetid(self.domain, self.version))
         return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
     def expected(self) -> list[np.ndarray]:

@@ -16,7 +16,7 @@ def drop_identity(graph: Graph, keep: Collection[str]) -> Graph:
     nodes: list[Node] = []
     for n in graph.nodes:
         inputs = tuple(same.get(v, v) for v in n.inputs)
-        if _hands_on(n) and n.outputs[0] not in keep and not any(graph.consumers[v] or v in keep for v in n.outputs[1:]):
+        if hands_on(n) and n.outputs[0] not in keep and not any(graph.consumers[v] or v in keep for v in n.outputs[1:]):
             same[n.outputs[0]] = inputs[0]
         else:
             nodes.append(n if inputs == n.inputs else replace(n, inputs=inputs))
@@ -26,5 +26,6 @@ def drop_identity(graph: Graph, keep: Collection[str]) -> Graph:
     return replace(graph, nodes=tuple(nodes), floating=graph.floating & made)
 
 
-def _hands_on(n: Node) -> bool:
-    return isinstance(n.layer, (Identity, Dropout, FloatCast)) and len(n.inputs) == 1
+def hands_on(n: Node) -> bool:
+    # a CastLike of a constant reads only the value whose type it takes: it hands nothing of it on
+    return isinstance(n.layer, (Identity, Dropout, FloatCast)) and n.layer.slots == (0,)

@@ -20,7 +20,7 @@ def _hard_swish(graph: Graph, last: Node) -> Fused | None:
     for x, s, c in gated(graph, last):
         layer = layer_of(graph, s)
         if isinstance(layer, HardSigmoid) and inputs_of(graph, s) == (x,):
-            numbers = c * layer.alpha, c * layer.beta, c
+            numbers = c * layer.alpha, c * layer.beta, c * layer.top
         elif isinstance(layer, Clip) and layer.low == 0:
             terms = polynomial(graph, inputs_of(graph, s)[0], x)
             if terms is None or set(terms) != {0, 1}:

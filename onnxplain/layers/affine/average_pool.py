@@ -75,6 +75,35 @@ class AveragePool(Affine):
         ]
 
 
+class SumPool(Affine):
+    """The sum over the window: no operator of ONNX, but a part of LpPool."""
+
+    onnx = {"SumPool": 1}
+    family = "average"
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self.window = window
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> SumPool | None:
+        kernel = node.ints("kernel_shape", default=[])
+        return cls(Window.read(node, kernel)) if len(kernel) in FORWARD and node.is_floating(0) else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return window_sum(x, self.window)
+
+    def linear(self, x: Tensor, part: Part = "all") -> Tensor:
+        return window_sum(x, self.window) * number_part(1.0, part)
+
+    def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
+        pulled = window_sum_transpose(fold(r) * number_part(1.0, part), like, self.window)
+        return unfold(pulled, r.shape[0])
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return all(inputs)
+
+
 def window_sum(x: Tensor, at: Window) -> Tensor:
     """The sum over every window, zeros on the padding."""
     inner, outer = _pads(x.shape[2:], at)

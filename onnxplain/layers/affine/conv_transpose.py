@@ -65,10 +65,15 @@ class ConvTranspose(Affine):
         w = node.constant(1)
         if not node.only_dynamic(0) or w is None or w.dim() - 2 not in FORWARD:
             return None
+        return cls.read(node, w, node.constant(2))
+
+    @classmethod
+    def read(cls, node: OnnxNode, w: Tensor, b: Tensor | None) -> ConvTranspose:
+        """With the node's attributes and these weights."""
         output_shape = node.ints("output_shape")
         return cls(
             w,
-            node.constant(2),
+            b,
             Window.read(node, w.shape[2:]),
             int(node.attr("group", 1)),
             node.ints("output_padding"),
@@ -142,6 +147,15 @@ class ConvTranspose(Affine):
         for axis, n in enumerate(like.shape[2:], start=2):  # a dilated window may fit once more
             g = g.narrow(axis, 0, n) if g.shape[axis] != n else g
         return unfold(g, r.shape[0])
+
+    def weight_transpose(self, r: Tensor, x: Tensor) -> Tensor:
+        """The transpose of w ↦ y for one x, applied to r of y's shape."""
+        at, cut = self.window, self._cut(x.shape[2:])
+        if cut.more:
+            r = torch.nn.functional.pad(r, [-p for p in cut.more])
+        back = torch.ops.aten.convolution_backward
+        wanted = [False, True, False]
+        return back(r, x, self.w, None, at.strides, cut.pads, at.dilations, True, cut.rest, self.groups, wanted)[1]
 
     def bias(self, like: Tensor) -> Tensor | None:
         b = None if self.b is None else per_channel(self.b, like.dim())

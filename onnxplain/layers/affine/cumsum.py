@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Affine, Part
+from ..settling import Settling
 from ..shapes import lift, positive_axis
 
 
@@ -51,3 +52,10 @@ class CumSum(Affine):
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs)
+
+
+class DynamicCumSum(Settling, Affine):
+    """Running sums along an axis that is computed at run time."""
+
+    onnx = {"CumSum": 11}
+    keeps_sign = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -12,45 +13,45 @@ from ..kinds import Affine, Part, part_of
 from .resize_grid import keys_pieces
 
 Taps = tuple[Tensor, Tensor]  # (positions along one axis, weights), each (N, places, taps)
+Sloped = tuple[Tensor, Tensor, Tensor]  # and the weights' derivatives for the grid's coordinate
 
 
 class GridSample(Affine):
     """y[n, c, o] = Σ_k w[n, o, k] · x[n, c, index[n, o, k]]: a few taps of the input for each place of the grid."""
 
-    onnx = {"GridSample": 16}
+    onnx = {"GridSample": 16, "com.microsoft:GridSample": 1, "onnxplain:PlaceSample": 1}
     family = "resize"
     grid: Tensor
 
-    def __init__(self, grid: Tensor, mode: str = "linear", padding: str = "zeros", align_corners: bool = False) -> None:
-        """`grid` (N, *places, D): for each place its coordinates between −1 and 1, last axis of x first."""
+    def __init__(
+        self,
+        grid: Tensor,
+        mode: str = "linear",
+        padding: str = "zeros",
+        align_corners: bool = False,
+        counted: bool = False,
+    ) -> None:
+        """`grid` (N, *places, D): for each place its coordinates between −1 and 1 (`counted`: in elements, from the
+        first), last axis of x first."""
         super().__init__()
         self.register_buffer("grid", grid)
         self.mode = mode
         self.padding = padding
         self.align_corners = align_corners
+        self.counted = counted
 
     @classmethod
     def build(cls, node: OnnxNode) -> GridSample | None:
         grid = node.constant(1)
         if not node.only_dynamic(0) or grid is None:
             return None
-        mode = str(node.attr("mode", "linear"))
-        return cls(
-            grid,
-            {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode),
-            str(node.attr("padding_mode", "zeros")),
-            bool(node.attr("align_corners", 0)),
-        )
+        return cls(grid, *sampling(node))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(x)
 
     def linear(self, x: Tensor, part: Part = "all") -> Tensor:
-        index, w = self._taps(x, part)
-        n, c = x.shape[:2]
-        picked = x.flatten(2).gather(2, index.flatten(1)[:, None].expand(n, c, -1))
-        y = (picked.unflatten(2, index.shape[1:]) * w[:, None]).sum(-1)
-        return y.reshape(n, c, *self.grid.shape[1:-1])
+        return self._sampled(x, *self._taps(x, part))
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
         index, w = self._taps(like, part)
@@ -63,36 +64,92 @@ class GridSample(Affine):
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs) and self.mode != "cubic"
 
+    def slopes(self, x: Tensor) -> Tensor:
+        """∂y/∂grid (N, C, *places, D), one place's coordinates moving that place alone."""
+        axes = self._axes(x)
+        found = []
+        for d in reversed(range(len(axes))):
+            moved = [(i, dw if a == d else w) for a, (i, w, dw) in enumerate(axes)]
+            found.append(self._sampled(x, *_crossed(moved, x.shape[2:])))
+        return torch.stack(found, -1)
+
+    def _sampled(self, x: Tensor, index: Tensor, w: Tensor) -> Tensor:
+        n, c = x.shape[:2]
+        picked = x.flatten(2).gather(2, index.flatten(1)[:, None].expand(n, c, -1))
+        y = (picked.unflatten(2, index.shape[1:]) * w[:, None]).sum(-1)
+        return y.reshape(n, c, *self.grid.shape[1:-1])
+
     def _taps(self, like: Tensor, part: Part) -> Taps:
         """(index into x's flattened spatial axes, weights), each (N, places, taps)."""
-        sizes = like.shape[2:]
-        grid = self.grid.to(like.dtype).flatten(1, -2)
-        axes = [self._axis(grid[..., len(sizes) - 1 - a], n) for a, n in enumerate(sizes)]
-        index, w = axes[0]
-        for (i, v), n in zip(axes[1:], sizes[1:], strict=True):
-            index = (index[..., :, None] * n + i[..., None, :]).flatten(-2)
-            w = (w[..., :, None] * v[..., None, :]).flatten(-2)
+        index, w = _crossed([(i, w) for i, w, _ in self._axes(like)], like.shape[2:])
         if part != "all":
             index, w = _together(index, w)
         return index, (w != 0).to(w.dtype) if part == "ones" else part_of(w, part)
 
-    def _axis(self, g: Tensor, n: int) -> Taps:
-        x = (g + 1) / 2 * (n - 1) if self.align_corners else ((g + 1) * n - 1) / 2
+    def _axes(self, like: Tensor) -> list[Sloped]:
+        sizes = like.shape[2:]
+        grid = self.grid.to(like.dtype).flatten(1, -2)
+        return [self._axis(grid[..., len(sizes) - 1 - a], n) for a, n in enumerate(sizes)]
+
+    def _axis(self, g: Tensor, n: int) -> Sloped:
+        x = g if self.counted else (g + 1) / 2 * (n - 1) if self.align_corners else ((g + 1) * n - 1) / 2
+        speed = torch.full_like(x, 1 if self.counted else (n - 1) / 2 if self.align_corners else n / 2)
         if self.mode != "cubic":
+            speed = speed * self._turned(x, n)
             x = self._fold_back(x, n)
         if self.mode == "nearest":
             at, w = x.round()[..., None], torch.ones_like(x)[..., None]
+            dw = torch.zeros_like(w)
         else:
             offsets = torch.arange(-1, 3) if self.mode == "cubic" else torch.arange(0, 2)
             at = x.floor()[..., None] + offsets.to(x)
-            w = _keys(at - x[..., None]) if self.mode == "cubic" else 1 - (at - x[..., None]).abs()
+            d = at - x[..., None]
+            w = _keys(d) if self.mode == "cubic" else 1 - d.abs()
+            dw = -_keys_slope(d) if self.mode == "cubic" else 2 * offsets.to(x) - 1
+            dw = dw * speed[..., None]
         if self.mode == "cubic":
             at = self._fold_back(at, n)
-        return at.clamp(0, n - 1).long(), torch.where((at >= 0) & (at <= n - 1), w, 0.0)
+        inside = (at >= 0) & (at <= n - 1)
+        return at.clamp(0, n - 1).long(), torch.where(inside, w, 0.0), torch.where(inside, dw, 0.0)
 
     def _fold_back(self, x: Tensor, n: int) -> Tensor:
         """Coordinates beyond the edge, as the padding says; "zeros" leaves them there."""
         return PADDING[self.padding](x, n, self.align_corners)
+
+    def _turned(self, x: Tensor, n: int) -> Tensor:
+        """The derivative of `_fold_back`: 1, −1 where mirrored an odd number of times, 0 where clamped."""
+        if self.padding == "zeros":
+            return torch.ones_like(x)
+        folded = self._fold_back(x, n)
+        clamped = (folded <= 0) | (folded >= n - 1)
+        if self.padding == "border":
+            return (~clamped).to(x.dtype)
+        low, high = (0.0, n - 1.0) if self.align_corners else (-0.5, n - 0.5)
+        if high == low:
+            return torch.zeros_like(x)
+        turn = torch.where(((x - low) / (high - low)).floor().remainder(2) == 0, 1.0, -1.0).to(x.dtype)
+        return turn if self.align_corners else torch.where(clamped, 0.0, turn)  # mirrored at the centres it never is
+
+
+def sampling(node: OnnxNode) -> tuple[str, str, bool, bool]:
+    """(mode, padding, align_corners, counted); the modes had other names before opset 20."""
+    mode = str(node.attr("mode", "linear"))
+    mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
+    padding, aligned = str(node.attr("padding_mode", "zeros")), bool(node.attr("align_corners", 0))
+    return mode, padding, aligned, node.op == "PlaceSample"
+
+
+def _crossed(axes: Sequence[Taps], sizes: Sequence[int]) -> Taps:
+    """Taps on each axis → taps in the flattened image."""
+
+    def cross(before: Taps, after: tuple[Taps, int]) -> Taps:
+        (index, w), ((i, v), n) = before, after
+        return (
+            (index[..., :, None] * n + i[..., None, :]).flatten(-2),
+            (w[..., :, None] * v[..., None, :]).flatten(-2),
+        )
+
+    return reduce(cross, zip(axes[1:], sizes[1:], strict=True), axes[0])
 
 
 def _reflect(x: Tensor, n: int, align_corners: bool) -> Tensor:
@@ -114,6 +171,14 @@ PADDING: dict[str, Callable[[Tensor, int, bool], Tensor]] = {
 def _keys(d: Tensor) -> Tensor:
     near, far = keys_pieces(d.abs(), -0.75)
     return torch.where(d.abs() <= 1, near, torch.where(d.abs() < 2, far, 0.0))
+
+
+def _keys_slope(d: Tensor) -> Tensor:
+    """The derivative of `_keys`: of a|d|³ − … with a = −0.75."""
+    a, s = -0.75, d.abs()
+    near = 3 * (a + 2) * s * s - 2 * (a + 3) * s
+    far = 3 * a * s * s - 10 * a * s + 8 * a
+    return d.sign() * torch.where(s <= 1, near, torch.where(s < 2, far, 0.0))
 
 
 def _together(index: Tensor, w: Tensor) -> Taps:

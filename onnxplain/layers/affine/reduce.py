@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Affine, Part
+from ..settling import Settling
 from ..shapes import positive_axis
 
 
@@ -72,3 +73,11 @@ class Reduce(Affine):
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs)
+
+
+class DynamicReduce(Settling, Affine):
+    """A sum or mean over axes that are computed at run time."""
+
+    onnx = {"ReduceSum": 13, "ReduceMean": 18}
+    keeps_sign = True
+    family = "average"

@@ -110,15 +110,15 @@ class Clip(Elementwise):
 
 
 class HardSigmoid(Elementwise):
-    """min(max(αx + β, 0), 1)."""
+    """min(max(αx + β, 0), top); the operator's own top is 1."""
 
     onnx = {"HardSigmoid": 6}
     adjoint_reads = frozenset({"outputs"})
 
-    def __init__(self, alpha: float, beta: float) -> None:
+    def __init__(self, alpha: float, beta: float, top: float = 1.0) -> None:
         super().__init__()
-        self.alpha, self.beta = alpha, beta
-        corners = (-beta / alpha, (1 - beta) / alpha) if alpha else (0.0, 0.0)
+        self.alpha, self.beta, self.top = alpha, beta, top
+        corners = (-beta / alpha, (top - beta) / alpha) if alpha else (0.0, 0.0)
         self.low, self.high = min(corners), max(corners)
 
     @classmethod
@@ -126,10 +126,10 @@ class HardSigmoid(Elementwise):
         return cls(node.attr("alpha", 0.2), node.attr("beta", 0.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.alpha * x + self.beta).clamp(0, 1)
+        return (self.alpha * x + self.beta).clamp(0, self.top)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.alpha * ((y > 0) & (y < 1)).to(y.dtype)
+        return self.alpha * ((y > 0) & (y < self.top)).to(y.dtype)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.alpha * share(x, x0, self.low, self.high)
@@ -209,7 +209,7 @@ class ExponentialUnit(Elementwise):
 class ThresholdedRelu(Elementwise):
     """x where x > α, else 0: a jump at α."""
 
-    onnx = {"ThresholdedRelu": 10}
+    onnx = {"ThresholdedRelu": 1}
     adjoint_reads = frozenset({"inputs"})
 
     def __init__(self, alpha: float) -> None:
@@ -265,29 +265,31 @@ class Shrink(Elementwise):
 
 
 class Mod(Elementwise):
-    """The remainder of x by a constant, with the sign of x (fmod = 1): slope 1, and jumps."""
+    """The remainder of x by a constant d, with the sign of x (fmod = 1) or of d: slope 1, and jumps."""
 
     onnx = {"Mod": 10}
     adjoint_reads = frozenset()
     divisor: Tensor
 
-    def __init__(self, divisor: Tensor) -> None:
+    def __init__(self, divisor: Tensor, truncates: bool) -> None:
         super().__init__()
         self.register_buffer("divisor", divisor)
+        self.truncates = truncates
 
     @classmethod
     def build(cls, node: OnnxNode) -> Mod | None:
         divisor = node.constant(1)
-        if divisor is None or not node.is_floating(0) or not node.only_dynamic(0) or not node.attr("fmod", 0):
+        if divisor is None or not node.is_floating(0) or not node.only_dynamic(0):
             return None
-        return cls(divisor)
+        return cls(divisor, bool(node.attr("fmod", 0)))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.fmod(x, self.divisor)
+        return torch.fmod(x, self.divisor) if self.truncates else torch.remainder(x, self.divisor)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
         return torch.ones_like(y)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
-        same = torch.trunc(x / self.divisor) == torch.trunc(x0 / self.divisor)
+        # how often d goes into x, as the exact remainder has it: x/d alone may round over a step
+        same = ((x - y) / self.divisor).round() == ((x0 - y0) / self.divisor).round()
         return jump_slope(same, 1.0, x, x0, y, y0)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Elementwise
+from ..settling import Settling
 from .slopes import decay, difference, power_derivative, power_slope, sqrt_slope
 
 Powers = tuple[
@@ -82,6 +83,17 @@ class Power(Elementwise):
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return inputs[0] or bool((torch.remainder(self.p, 2) == 0).all())
+
+
+class DynamicPower(Settling, Elementwise):
+    """x^n with integers n that are computed at run time."""
+
+    onnx = {"Pow": 12}
+    keeps_sign = True
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> DynamicPower | None:
+        return cls(node) if node.only_dynamic(0, 1) and node.is_floating(0) and not node.is_floating(1) else None
 
 
 class Exponential(Elementwise):

@@ -25,7 +25,7 @@ class Among(Pooling):
     Constant operands can win, then nothing is placed; they count in `window_sum`.
     """
 
-    onnx = {"Max": 8, "Min": 8}
+    onnx = {"Max": 6, "Min": 6}
     adjoint_reads = frozenset({"inputs"})
 
     def __init__(self, node: OnnxNode) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..base import OnnxNode, Pulled
-from ..elementwise.slopes import exp_slope, log_slope
+from ..elementwise.slopes import exp_slope, log_slope, power_derivative, power_slope
 from ..kinds import Bilinear, Product
 from ..shapes import sum_to
 
@@ -18,14 +18,13 @@ def two_values(node: OnnxNode) -> bool:
     return node.only_dynamic(0, 1) and node.is_floating(0) and node.is_floating(1)
 
 
-class Mul(Bilinear):
-    """a · b."""
+class Times(Bilinear):
+    """a · b. A subclass gives `onnx`."""
 
-    onnx = {"Mul": 7}
     entrywise = True
 
     @classmethod
-    def build(cls, node: OnnxNode) -> Mul | None:
+    def build(cls, node: OnnxNode) -> Times | None:
         return cls() if two_values(node) else None
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
@@ -36,6 +35,19 @@ class Mul(Bilinear):
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs)
+
+
+class Mul(Times):
+    """a · b."""
+
+    onnx = {"Mul": 7}
+
+
+class Gate(Times):
+    """g · s in a recurrent cell: the first factor is the gate, for what it does there and whatever made it."""
+
+    onnx = {"onnxplain:Gate": 1}
+    family = "gate"
 
 
 class Div(Product):
@@ -65,7 +77,10 @@ class Div(Product):
 
 
 class Power(Product):
-    """a^b = exp(b log a) for a > 0. Symmetric split: the product rule on b · log a, times the slopes of exp and log."""
+    """a^b = exp(b log a) for a > 0. Symmetric split: the product rule on b · log a, times the slopes of exp and log.
+
+    For a ≤ 0 there is no logarithm: what b contributes is undefined there, and all of Δy is a's where b stays as it is.
+    """
 
     onnx = {"Pow": 7}
 
@@ -78,15 +93,17 @@ class Power(Product):
 
     def partial(self, g: Tensor, inputs: Sequence[Tensor], i: int) -> Tensor:
         a, b = inputs
-        local = b * torch.pow(a, b - 1) if i == 0 else torch.pow(a, b) * torch.log(a)
+        local = power_derivative(a, b) if i == 0 else torch.xlogy(torch.pow(a, b), a)
         return sum_to(g * local, inputs[i].shape)
 
     def symmetric(self, g: Tensor, inputs: Sequence[Tensor], inputs0: Sequence[Tensor]) -> Pulled:
         (a, b), (a0, b0) = inputs, inputs0
         log, log0 = torch.log(a), torch.log(a0)
         outer = g * exp_slope(b * log, b0 * log0)
-        m_a, m_b = (b + b0) / 2 * log_slope(a, a0), (log + log0) / 2
-        return sum_to(outer * m_a, a.shape), sum_to(outer * m_b, b.shape)
+        m_a, m_b = outer * (b + b0) / 2 * log_slope(a, a0), outer * (log + log0) / 2
+        fixed = (b == b0) & ((a <= 0) | (a0 <= 0))
+        m_a = torch.where(fixed, g * power_slope(a, a0, torch.pow(a, b), torch.pow(a0, b), b), m_a)
+        return sum_to(m_a, a.shape), sum_to(torch.where(fixed, 0.0, m_b), b.shape)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return inputs[0]

@@ -70,7 +70,8 @@ class GatherElements(Moving):
 class GatherND(Moving):
     """Slices of x at the index tuples along the last axis of `indices`; the first `batch_dims` axes are shared."""
 
-    onnx = {"GatherND": 11}
+    onnx = {"GatherND": 11, "com.microsoft:GatherND": 1}
+    counts_samples = True
 
     def __init__(self, node: OnnxNode) -> None:
         super().__init__(node)

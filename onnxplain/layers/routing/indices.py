@@ -28,3 +28,25 @@ def row_numbers(index: Tensor, shape: Sequence[int], batch: int = 0) -> tuple[Te
     first = torch.arange(n_batches, device=index.device) * per_batch
     rows = (row.reshape(n_batches, -1) + first[:, None]).reshape(-1)
     return rows, n_batches * per_batch, math.prod(shape[batch + k :])
+
+
+def targets(op: str, index: Tensor, shape: Sequence[int], axis: int = 0) -> Tensor:
+    """Where each element of a scatter's updates goes, counted over the whole of a value of `shape`, all in one row."""
+    if op == "ScatterND":
+        rows, _, width = row_numbers(index, shape)
+        return (rows[:, None] * width + torch.arange(width, device=index.device)).reshape(-1)
+    axis = axis % len(shape)
+    flat = torch.zeros_like(index, dtype=torch.int64)
+    for a, n in enumerate(shape):
+        own = torch.arange(index.shape[a], device=index.device).reshape([-1 if b == a else 1 for b in range(len(shape))])
+        flat = flat * n + (wrapped(index, n) if a == axis else own)
+    return flat.reshape(-1)
+
+
+def rounds(at: Tensor) -> list[Tensor]:
+    """The places in `at`, in groups none of which holds the same target twice, in order."""
+    order = at.argsort(stable=True)
+    found = at[order]
+    first = torch.searchsorted(found, found)
+    rank = torch.empty_like(at).scatter(0, order, torch.arange(len(at), device=at.device) - first)
+    return [(rank == k).nonzero().reshape(-1) for k in range(int(rank.max()) + 1 if len(at) else 0)]

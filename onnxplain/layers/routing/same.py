@@ -30,6 +30,7 @@ class Dropout(Moving):
     """x: at inference nothing is dropped; the mask (the second output) says so with True from opset 12 on.
 
     Before, the standard left its value open and onnxruntime writes zeros, until opset 10 as floating numbers.
+    In training what is dropped is random, unless the ratio is 0: a mode that is computed is looked at then.
     """
 
     onnx = {"Dropout": 7}
@@ -41,11 +42,14 @@ class Dropout(Moving):
 
     @classmethod
     def takes(cls, node: OnnxNode) -> bool:
-        training = node.constant(2)
-        return not node.is_dynamic(2) and (training is None or not bool(training.any()))
+        training, ratio = node.constant(2), node.constant(1)
+        drops = not node.has(1) or ratio is None or bool((ratio != 0).any())
+        return training is None or not bool(training.any()) or not drops or node.is_dynamic(1)
 
     def forward(self, *inputs: Tensor) -> Any:
-        x = self.full(inputs)[0]
+        x, ratio, training = (*self.full(inputs), None, None)[:3]
+        if training is not None and bool(training.any()) and (ratio is None or bool((ratio != 0).any())):
+            raise ValueError("Dropout in training mode drops at random: there is nothing to explain")
         if not self.with_mask:
             return x
         dtype = torch.bool if self.opset >= 10 else x.dtype

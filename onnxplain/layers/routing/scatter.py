@@ -47,6 +47,7 @@ class ScatterND(Moving):
 
     onnx = {"ScatterND": 11}
     data = (0, 2)
+    counts_samples = True
 
     def __init__(self, node: OnnxNode) -> None:
         super().__init__(node)

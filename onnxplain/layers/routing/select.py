@@ -67,7 +67,7 @@ class ReverseSequence(Moving):
 class Trilu(Moving):
     """The upper or lower triangle of the last two axes, zeros elsewhere: its own transpose."""
 
-    onnx = {"Trilu": 14}
+    onnx = {"Trilu": 14, "com.microsoft:Trilu": 1}
 
     def __init__(self, node: OnnxNode) -> None:
         k = Ints(node, "k", 1, [0])

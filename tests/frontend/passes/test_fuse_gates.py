@@ -1,4 +1,4 @@
-"""Gelu, Swish, HardSwish and Mish in the ways exporters and people write them."""
+"""Gelu, Swish, HardSwish, HardSigmoid and Mish in the ways exporters and people write them."""
 
 from __future__ import annotations
 
@@ -52,6 +52,14 @@ def hard_swish(w: Writer, x: str, divide: bool = True) -> str:
     return w.node("Div", w.node("Mul", x, s), w.constant(6.0)) if divide else w.node("Mul", x, w.node("Mul", s, w.constant(1 / 6)))
 
 
+def hard_sigmoid(w: Writer, x: str, slope: float = 1 / 6, divide: bool = True, top: float = 1.0) -> str:
+    """clip(x + ½/slope, 0, 1/slope) · slope, or with the slope inside."""
+    if divide:
+        s = w.node("Clip", w.node("Add", x, w.constant(0.5 / slope)), w.constant(0.0), w.constant(top / slope))
+        return w.node("Mul", s, w.constant(slope))
+    return w.node("Clip", w.node("Add", w.node("Mul", x, w.constant(slope)), w.constant(0.5)), w.constant(0.0), w.constant(top))
+
+
 def mish(w: Writer, x: str, operator: bool = True) -> str:
     u = w.node("Softplus", x) if operator else w.node("Log", w.node("Add", w.node("Exp", x), w.constant(1.0)))
     return w.node("Mul", x, w.node("Tanh", u))
@@ -74,6 +82,8 @@ SPELLINGS: dict[str, tuple[str, Spelling]] = {
     "hard swish": ("HardSwish", hard_swish),
     "hard swish, times a sixth": ("HardSwish", lambda w, x: hard_swish(w, x, divide=False)),
     "hard swish by hard sigmoid": ("HardSwish", lambda w, x: w.node("Mul", x, w.node("HardSigmoid", x, alpha=1 / 6))),
+    "hard sigmoid": ("HardSigmoid", hard_sigmoid),
+    "hard sigmoid, a fifth": ("HardSigmoid", lambda w, x: hard_sigmoid(w, x, 0.2, divide=False)),
     "mish": ("Mish", mish),
     "mish by log and exp": ("Mish", lambda w, x: mish(w, x, operator=False)),
 }
@@ -98,6 +108,11 @@ def test_constants_are_those_of_the_operator_at_the_precision_of_the_model() -> 
         assert isinstance(layers[0], Gelu) and isinstance(layers[1], TanhGelu)
         assert (layers[0].kappa == 1, layers[1].plain) == (exact, exact)
         assert abs(layers[0].kappa - 1) < 1e-7
+
+
+@pytest.mark.parametrize("numbers", [{"top": 0.9}, {"slope": 0.3}, {"slope": 0.3, "divide": False}])
+def test_a_clipped_line_that_is_no_hard_sigmoid_stays_one(numbers: dict[str, float]) -> None:
+    assert "Clip" in operators(unchanged(written(lambda w, x: hard_sigmoid(w, x, **numbers)), data()))
 
 
 @pytest.mark.parametrize("kappa", [1.0, 0.99])
