@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .data import n_samples
 from .errors import InputError
+from .frontend.passes.free_rows import freed
 from .graph.control.deciding import deciding
-from .graph.free_rows import freed
 from .model import Model
 from .specs import Spec
 

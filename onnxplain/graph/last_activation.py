@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from ..layers.quantised.dequantize import Dequantize
-from ..layers.quantised.fake_quantize import FakeQuantize
-from ..layers.quantised.quantize import Quantize
-from ..layers.quantised.unrounded import Unrounded
+from ..layers.kinds import Elementwise
 from .graph import Graph, Node
 
 #: operators a walk may start below of, as innsight does
@@ -39,13 +36,15 @@ def explained_value(graph: Graph, output: str, last: Collection[str]) -> tuple[G
 
 def _before_rounding(graph: Graph, at: Explained) -> tuple[Graph, Explained]:
     node = graph.producer.get(at.value)
-    before = None if node is None else graph.producer.get(node.inputs[0]) if node.inputs else None
-    if node is not None and before is not None and isinstance(node.layer, Dequantize) and isinstance(before.layer, Quantize):
-        node = replace(before, layer=FakeQuantize(before.layer, node.layer))
-    if node is None or not isinstance(node.layer, (Quantize, FakeQuantize)):
+    if node is None or not isinstance(node.layer, Elementwise):
         return graph, at
+    before = graph.producer.get(node.inputs[0])
+    layer = node.layer.without_rounding(None if before is None else before.layer)
+    if layer is None:
+        return graph, at
+    x = node.inputs[0] if node.layer.rounds or before is None else before.inputs[0]
     value = f"{at.value} before rounding"
-    copy = Node(f"{node.name} before rounding", "Unrounded", Unrounded(node.layer), node.inputs, (value,))
+    copy = Node(f"{node.name} before rounding", "Unrounded", layer, (x,), (value,))
     graph = replace(graph, nodes=(*graph.nodes, copy), floating=graph.floating | {value})
     return graph, Explained(at.output, value, at.skipped or "rounding", at.node or node.name)
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import torch
 
-from ..layers.base import OnnxNode
-from ..layers.routing.reshape import Reshape
-from .graph import Graph, Node
+from ...graph.graph import Graph, Node
+from ...layers.base import OnnxNode
+from ...layers.routing.reshape import Reshape
 
 
 def freed(graph: Graph) -> Graph | None:
