@@ -66,7 +66,7 @@ METHODS = {
     "kernel_shap": ox.KernelShap(data_ref=0.0, n_samples=80, segments=4),
     "permutation_shap": ox.PermutationShap(data_ref=0.0, n_permutations=2, segments=4),
 }
-assert set(METHODS) == set(ox.methods()), "every method has its column"
+assert set(METHODS) == set(ox.methods()) - {"treeshap"}, "every method has its column; a net has no trees"
 VARIANTS = {
     "deeplift, reveal-cancel": ox.DeepLift(rule="reveal_cancel"),
     "deeplift from a blur": ox.DeepLift(baseline=ox.Blur(8.0)),

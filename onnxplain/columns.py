@@ -28,7 +28,9 @@ def by_column(specs: Mapping[str, Spec], frame: Any, what: str) -> dict[str, np.
 def _column(spec: Spec, frame: Any, name: Any, what: str) -> np.ndarray:
     values = np.asarray(frame[[name]].to_numpy()).reshape(-1)
     if spec.sample_shape not in ((), (1,), (None,)):
-        raise InputError(f"input {spec.name!r} wants {spec.described()}, not the one column that {what} has of this name")
+        raise InputError(
+            f"input {spec.name!r} wants {spec.described()}, not the one column that {what} has of this name"
+        )
     if spec.dtype == "string":
         column: np.ndarray = np.array([_text(v, spec, what) for v in values.tolist()], dtype=object)
     else:
@@ -42,14 +44,18 @@ def _numbers(spec: Spec, values: np.ndarray, what: str) -> np.ndarray:
     try:
         numbers = values if values.dtype.kind in "iubf" else values.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"column {spec.name!r} of {what} holds {values.dtype}: input {spec.name!r} wants {spec.dtype}") from error
+        raise InputError(
+            f"column {spec.name!r} of {what} holds {values.dtype}: input {spec.name!r} wants {spec.dtype}"
+        ) from error
     if spec.floating:
         return numbers.astype(np.float64)
     if spec.dtype == "bool":
         return numbers.astype(bool)
     whole = numbers.astype(np.int64) if np.isfinite(numbers).all() else np.zeros(0, np.int64)
     if not np.array_equal(whole, numbers):
-        raise InputError(f"column {spec.name!r} of {what} holds missing values or fractions: input {spec.name!r} wants {spec.dtype}")
+        raise InputError(
+            f"column {spec.name!r} of {what} holds missing values or fractions: input {spec.name!r} wants {spec.dtype}"
+        )
     return whole
 
 
@@ -68,7 +74,9 @@ def as_codes(spec: Spec, data: Any, what: str) -> np.ndarray:
     if array.dtype.kind in "iu" or (array.dtype.kind == "f" and not array.any()):
         return array.astype(np.int64)
     if array.dtype.kind not in "OUST" or not all(isinstance(t, (str, bytes)) for t in array.reshape(-1).tolist()):
-        raise InputError(f"input {spec.name!r} wants text, {what} holds {array.dtype}: convert it with astype(str) if that is meant")
+        raise InputError(
+            f"input {spec.name!r} wants text, {what} holds {array.dtype}: convert it with astype(str) if that is meant"
+        )
     return codes(array)
 
 
@@ -82,5 +90,7 @@ def texts(data: Any) -> np.ndarray:
 
 def own_texts(specs: Mapping[str, Spec], given: Mapping[str, Any]) -> dict[int, str]:
     """code → text of the data's own texts: an output may hand them on."""
-    found = [t for n, s in specs.items() if s.dtype == "string" for t in np.unique(texts(given[n]).astype(str)).tolist()]
+    found = [
+        t for n, s in specs.items() if s.dtype == "string" for t in np.unique(texts(given[n]).astype(str)).tolist()
+    ]
     return table_of(found)

@@ -11,7 +11,9 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 from ..layers.base import operator_key
 
 ZIP_MAP = "ai.onnx.ml:ZipMap"
-CLASSIFIERS = frozenset({"ai.onnx.ml:LinearClassifier", "ai.onnx.ml:SVMClassifier", "ai.onnx.ml:TreeEnsembleClassifier"})
+CLASSIFIERS = frozenset(
+    {"ai.onnx.ml:LinearClassifier", "ai.onnx.ml:SVMClassifier", "ai.onnx.ml:TreeEnsembleClassifier"}
+)
 #: operators after which the columns are still the classes
 KEEPING = frozenset({"Identity", "Cast", "Softmax", "Sigmoid", "ai.onnx.ml:Normalizer"})
 LABELS = "onnxplain.output_labels"

@@ -123,6 +123,11 @@ class Layer(torch.nn.Module):
         """Whether the outputs are ≥ 0 wherever the inputs marked True are; by data flow, not by looking at numbers."""
         return False
 
+    def keeps_rows(self) -> bool:
+        """Whether row k of an output (axis 0) is made of row k of each input alone, where the inputs have as many axes, at
+        least two, and as many rows. A hook, by which steps are computed as if they were samples: by default not."""
+        return False
+
     def carries(self, i: int) -> bool:
         """Whether dynamic input i can carry relevance (a condition, an index or a shape cannot)."""
         return True

@@ -69,6 +69,11 @@ def part_of(w: Tensor, part: Part) -> Tensor:
     return w * w if part == "square" else torch.ones_like(w)
 
 
+def one_for_all_rows(layer: Layer) -> bool:
+    """Whether a layer's constants broadcast over the rows of values with two axes or more."""
+    return all(c.dim() <= 1 for c in layer.buffers())
+
+
 class Elementwise(Layer):
     """y_i = f(x_i): one dynamic input, further parameters constant (they may broadcast x).
 
@@ -91,6 +96,10 @@ class Elementwise(Layer):
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.secant(x, x0, y, y0)
 
+    def keeps_rows(self) -> bool:
+        alone = type(self).multipliers is Elementwise.multipliers and not self.joins_samples
+        return alone and one_for_all_rows(self)
+
     def multipliers(self, r: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         """DeepLIFT's m, with Σ m·Δx = Σ r·Δy. A hook, for where elements depend on each other after all."""
         return sum_to(r * self.slope(x, x0, y, y0), x.shape)
@@ -101,6 +110,10 @@ class Elementwise(Layer):
 
     def rounding(self, x: Tensor, y: Tensor) -> Tensor | None:
         """The part of y that rounding added, where f rounds. A hook."""
+        return None
+
+    def without_rounding(self, before: Layer | None) -> Elementwise | None:
+        """f where it rounds, as if it did not; where the layer `before` does it for f, both as one. A hook."""
         return None
 
     def secant(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:

@@ -37,7 +37,9 @@ class TreeShap(Method):
     def fitted(self, context: Context) -> TreeShap:
         trees = ensembles(context.graph)
         if not trees:
-            raise RuleError(f"{self!r} explains tree ensembles, of which this model has none: use DeepShap or KernelShap")
+            raise RuleError(
+                f"{self!r} explains tree ensembles, of which this model has none: use DeepShap or KernelShap"
+            )
         if self.counts:
             if unknown := trees.keys() - self.counts.keys():
                 raise RuleError(f"{self!r}: counts are given for {list(self.counts)}, but not for {sorted(unknown)}")
@@ -45,7 +47,9 @@ class TreeShap(Method):
         if self.data_ref is not None:
             refs = context.references(self.data_ref)
             with torch.inference_mode():
-                return replace(self, counts=visits(context.graph, {n: context.specs[n].native(x) for n, x in refs.items()}))
+                return replace(
+                    self, counts=visits(context.graph, {n: context.specs[n].native(x) for n, x in refs.items()})
+                )
         found = {name: c for name, (layer, _) in trees.items() if (c := layer.covers()) is not None}
         if lacking := [name for name in trees if name not in found]:
             raise RuleError(

@@ -241,23 +241,32 @@ def _named(text: str, walk: Walk) -> Callable[[Node], bool]:
 
 
 def gate_of(graph: Graph, node: Node) -> int | None:
-    """Which input of a product is its gate: the one made by a sigmoid, hard sigmoid or softmax, in [0, 1]; failing that
-    the one made by an activation, as in a gated MLP. Seen through operators that only move values. In a recurrent cell
+    """Which input of a product is its gate: the one made by a sigmoid, hard sigmoid or softmax, in [0, 1], or 1 − such a
+    one; failing that the one made by an activation, as in a gated MLP. Seen through operators that only move values. In a recurrent cell
     the first. None where there is no such input, or more than one."""
     if getattr(node.layer, "family", None) == GATE:
         return 0
     for is_gate in (_bounded, _activated):
-        gates = [i for i, v in enumerate(node.inputs) if (n := _origin(graph, v)) is not None and is_gate(n)]
+        gates = [i for i, v in enumerate(node.inputs) if (n := _origin(graph, v)) is not None and is_gate(graph, n)]
         if gates:
             return gates[0] if len(gates) == 1 else None
     return None
 
 
-def _bounded(node: Node) -> bool:
+def _bounded(graph: Graph, node: Node) -> bool:
+    if _is_rest(node):
+        before = _origin(graph, node.inputs[0])
+        return before is not None and _bounded(graph, before)
     return node.op in GATES or (isinstance(node.layer, SoftmaxKind) and not node.layer.log)
 
 
-def _activated(node: Node) -> bool:
+def _is_rest(node: Node) -> bool:
+    """1 − x."""
+    layer = node.layer
+    return isinstance(layer, Additive) and layer.coefficients == (-1.0,) and all(bool((c == 1).all()) for c in layer.buffers())
+
+
+def _activated(graph: Graph, node: Node) -> bool:
     return node.op in ACTIVATIONS
 
 

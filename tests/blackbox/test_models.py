@@ -103,7 +103,7 @@ def test_trees_and_their_maps_of_probabilities_are_explained_from_a_path(tmp_pat
     path = tmp_path / "tree.onnx"
     onnx.save(tree_classifier(), path)
     x = np.array([[1.0, 5.0], [0.0, 5.0]], dtype=np.float32)
-    with pytest.raises(ox.UnsupportedOpError):
+    with pytest.raises(ox.RuleError, match="KernelShap"):
         ox.explain(path, x, "lrp")
     for model in (path, ox.BlackBox(path), ox.BlackBox(path.read_bytes())):
         e = ox.explain(model, x, ox.KernelShap(data_ref=0), target="all", seed=0)

@@ -21,7 +21,14 @@ W = RANDOM.normal(size=(3, 3)).astype(np.float32)
 B = RANDOM.normal(size=3).astype(np.float32)
 
 
-def case(op: str, attributes: dict[str, Any], outputs: tuple[str, ...] = ("y",), x: np.ndarray = X, version: int = 1, **more: Any) -> Any:
+def case(
+    op: str,
+    attributes: dict[str, Any],
+    outputs: tuple[str, ...] = ("y",),
+    x: np.ndarray = X,
+    version: int = 1,
+    **more: Any,
+) -> Any:
     element = helper.np_dtype_to_tensor_dtype(x.dtype) if x.dtype != object else TensorProto.STRING
     return model([node(op, attributes, outputs=outputs)], x.shape[1], outputs, version, element, **more)
 
@@ -70,7 +77,9 @@ def test_a_one_hot_code_of_numbers_lands_on_the_number() -> None:
         node("LinearRegressor", {"coefficients": W.ravel().tolist() * 2}, ("flat",)),
     ]
     x = np.array([[0, 2.9, 1], [2, 5, -0.5]], np.float32)
-    proto = model(nodes[:1] + nodes[1:2] + [node("LinearRegressor", {"coefficients": W.ravel().tolist()}, ("flat",))], 3)
+    proto = model(
+        nodes[:1] + nodes[1:2] + [node("LinearRegressor", {"coefficients": W.ravel().tolist()}, ("flat",))], 3
+    )
     same(proto, x)
     m = loaded(proto)
     e = ox.explain(m, x, ox.DeepLift(baseline=1.0), target=0)
@@ -109,7 +118,10 @@ LABELS = {"two of one row": (1, 2), "none of one row": (1, 0), "two": (2, 2), "t
 @pytest.mark.parametrize("text", [False, True], ids=["integers", "text"])
 def test_linear_classifiers_are_onnxruntimes(labels: str, transform: str, text: bool) -> None:
     n, k = LABELS[labels]
-    attributes: dict[str, Any] = {"coefficients": (W[:n] * 0.2).ravel().tolist(), "intercepts": (0.5 + 0.1 * B[:n]).tolist()}
+    attributes: dict[str, Any] = {
+        "coefficients": (W[:n] * 0.2).ravel().tolist(),
+        "intercepts": (0.5 + 0.1 * B[:n]).tolist(),
+    }
     if k:
         attributes |= {"classlabels_strings": ["a", "b", "ü"][:k]} if text else {"classlabels_ints": [7, 9, 4][:k]}
     proto = case("LinearClassifier", {**attributes, "post_transform": transform}, ("label", "scores"))
@@ -195,7 +207,16 @@ def test_calibrated_chances_are_predicted_and_explained_before() -> None:
     [
         ("DictVectorizer", {"int64_vocabulary": [1, 2]}),
         ("CastMap", {}),
-        ("SVMClassifier", {"kernel_type": "LINEAR", "kernel_params": [0.0] * 3, "coefficients": [1.0] * 6, "rho": [0.0], "classlabels_ints": [0, 1]}),
+        (
+            "SVMClassifier",
+            {
+                "kernel_type": "LINEAR",
+                "kernel_params": [0.0] * 3,
+                "coefficients": [1.0] * 6,
+                "rho": [0.0],
+                "classlabels_ints": [0, 1],
+            },
+        ),
         ("TreeEnsemble", {"tree_roots": [0], "post_transform": 1}),
     ],
     ids=lambda v: v if isinstance(v, str) else "",
@@ -245,4 +266,6 @@ def test_the_gradient_is_that_of_the_parts() -> None:
     proto = case("LinearClassifier", {"coefficients": W.ravel().tolist(), "intercepts": B.tolist(), "classlabels_ints": [0, 1, 2], "post_transform": "SOFTMAX"}, ("label", "scores"))  # fmt: skip
     m = loaded(proto)
     e = ox.explain(m, X, ox.Gradient(ignore_last_activation=False), target={"scores": 1})
-    close(e.values[..., 0], gradient(m, {"x": X.astype(np.float64)}, lambda v: v["scores"][:, 1], ["scores"])["x"], 1e-10)
+    close(
+        e.values[..., 0], gradient(m, {"x": X.astype(np.float64)}, lambda v: v["scores"][:, 1], ["scores"])["x"], 1e-10
+    )

@@ -35,10 +35,16 @@ def regressor(targets: int = 1, version: int = 3, element: int = TensorProto.FLO
     return model([node("TreeEnsembleRegressor", given)], FEATURES, version=version, element=element)
 
 
-@pytest.mark.parametrize("modes", [LEQ, ALL_MODES, ("BRANCH_LT",), ("BRANCH_EQ", "BRANCH_NEQ")], ids=lambda m: "+".join(m) if len(m) < 3 else "all")
+@pytest.mark.parametrize(
+    "modes",
+    [LEQ, ALL_MODES, ("BRANCH_LT",), ("BRANCH_EQ", "BRANCH_NEQ")],
+    ids=lambda m: "+".join(m) if len(m) < 3 else "all",
+)
 @pytest.mark.parametrize("aggregate", ["SUM", "AVERAGE", "MIN", "MAX"])
 @pytest.mark.parametrize("targets", [1, 3])
-def test_regressors_are_onnxruntimes_with_thresholds_met_and_numbers_missing(modes: tuple[str, ...], aggregate: str, targets: int) -> None:
+def test_regressors_are_onnxruntimes_with_thresholds_met_and_numbers_missing(
+    modes: tuple[str, ...], aggregate: str, targets: int
+) -> None:
     attributes = forest(FEATURES, targets, modes=modes, seed=7)
     proto = regressor(targets, **attributes, aggregate_function=aggregate, base_values=[0.3, -0.7, 1.1][:targets])
     x = rows(40, FEATURES, seed=1, missing=0.15)
@@ -75,16 +81,22 @@ def test_classifiers_are_onnxruntimes_labels_and_columns(case: str, text: bool, 
     if text and k == 1:
         pytest.skip("onnxruntime crashes on it, and the process with it")
     attributes = forest(FEATURES, k, of="class", ids=given.get("ids"), positive=given.get("positive", False), seed=3)
-    attributes |= {"classlabels_strings": ["gull", "tern", "knot"][:k]} if text else {"classlabels_int64s": [7, 9, 4][:k]}
+    attributes |= (
+        {"classlabels_strings": ["gull", "tern", "knot"][:k]} if text else {"classlabels_int64s": [7, 9, 4][:k]}
+    )
     attributes |= {"post_transform": transform} | ({"base_values": given["base"]} if "base" in given else {})
-    proto = model([node("TreeEnsembleClassifier", attributes, outputs=("label", "scores"))], FEATURES, ("label", "scores"))
+    proto = model(
+        [node("TreeEnsembleClassifier", attributes, outputs=("label", "scores"))], FEATURES, ("label", "scores")
+    )
     x = rows(30, FEATURES)
     got, (label, scores) = loaded(proto).predict(x), runtime(proto, x)
     np.testing.assert_allclose(got["scores"], scores, rtol=1e-6, atol=1e-6)
     np.testing.assert_array_equal(got["label"], label)
 
 
-@pytest.mark.parametrize("case", ["two bases for two scores", "a base for a class without weights", "a child that is its own parent"])
+@pytest.mark.parametrize(
+    "case", ["two bases for two scores", "a base for a class without weights", "a child that is its own parent"]
+)
 def test_what_is_read_differently_by_others_is_declined(case: str) -> None:
     if case == "a child that is its own parent":
         attributes = forest(FEATURES)
@@ -93,7 +105,9 @@ def test_what_is_read_differently_by_others_is_declined(case: str) -> None:
     else:
         attributes = forest(FEATURES, 2, of="class", ids=(1,) if "without" in case else None)
         attributes |= {"classlabels_int64s": [0, 1], "base_values": [0.1, 0.2]}
-        proto = model([node("TreeEnsembleClassifier", attributes, outputs=("label", "scores"))], FEATURES, ("label", "scores"))
+        proto = model(
+            [node("TreeEnsembleClassifier", attributes, outputs=("label", "scores"))], FEATURES, ("label", "scores")
+        )
     with pytest.raises(ox.UnsupportedOpError, match="TreeEnsemble"):
         loaded(proto)
 
@@ -135,8 +149,8 @@ def test_a_tree_that_is_one_leaf_is_a_constant() -> None:
         "nodes_featureids": [0],
         "nodes_modes": numpy_helper.from_array(np.zeros(1, np.uint8)),
         "nodes_splits": numpy_helper.from_array(np.zeros(1, np.float32)),
-        **dict.fromkeys(("nodes_truenodeids", "nodes_falsenodeids", "leaf_targetids"), [0]),
-        **dict.fromkeys(("nodes_trueleafs", "nodes_falseleafs"), [1]),
+        **{k: [0] for k in ("nodes_truenodeids", "nodes_falsenodeids", "leaf_targetids")},
+        **{k: [1] for k in ("nodes_trueleafs", "nodes_falseleafs")},
         "leaf_weights": numpy_helper.from_array(np.array([0.5], np.float32)),
     }
     proto = model([node("TreeEnsemble", attributes)], 3, version=5)
@@ -149,7 +163,9 @@ def test_a_tree_that_is_one_leaf_is_a_constant() -> None:
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("targets", [1, 2])
 @pytest.mark.parametrize("modes", [LEQ, ALL_MODES], ids=["leq", "all"])
-def test_deeplift_is_the_shapley_value_of_every_pair_by_enumeration(seed: int, targets: int, modes: tuple[str, ...]) -> None:
+def test_deeplift_is_the_shapley_value_of_every_pair_by_enumeration(
+    seed: int, targets: int, modes: tuple[str, ...]
+) -> None:
     m = loaded(regressor(targets, **forest(FEATURES, targets, depth=5, modes=modes, seed=seed)))
     x, x0 = rows(5, FEATURES, seed), rows(5, FEATURES, seed + 100)
     x0[2], x0[3, :2] = x[2], x[3, :2]  # the same row, and one that shares two features
@@ -174,7 +190,10 @@ def test_a_path_through_more_features_than_a_word_has_bits() -> None:
         "nodes_modes": ["BRANCH_GT", "LEAF"] * features + ["LEAF"],
         "nodes_truenodeids": [k + 2 if k % 2 == 0 else 0 for k in range(2 * features)] + [0],
         "nodes_falsenodeids": [k + 1 if k % 2 == 0 else 0 for k in range(2 * features)] + [0],
-        **{"target_treeids": [0], "target_nodeids": [2 * features], "target_ids": [0], "target_weights": [3.0]},
+        "target_treeids": [0],
+        "target_nodeids": [2 * features],
+        "target_ids": [0],
+        "target_weights": [3.0],
     }
     m = loaded(model([node("TreeEnsembleRegressor", {**attributes, "n_targets": 1})], features))
     e = ox.explain(m, np.ones((1, features), np.float32), ox.DeepLift(baseline=-1.0), target=0)
@@ -194,12 +213,16 @@ def test_treeshap_is_the_shapley_value_of_the_path_dependent_game_by_enumeration
 def chain() -> ModelProto:
     """Scaled, then trees, their two scores mixed, then a logistic function."""
     nodes = [
-        helper.make_node("Scaler", ["x"], ["scaled"], domain="ai.onnx.ml", offset=[0.1, 0, -0.2, 0], scale=[2.0, 1, 0.5, 1.5]),
+        helper.make_node(
+            "Scaler", ["x"], ["scaled"], domain="ai.onnx.ml", offset=[0.1, 0, -0.2, 0], scale=[2.0, 1, 0.5, 1.5]
+        ),
         node("TreeEnsembleRegressor", {**forest(FEATURES, 2, seed=5), "n_targets": 2}, ("scaled",), ("scores",)),
         helper.make_node("MatMul", ["scores", "w"], ["mixed"]),
         helper.make_node("Sigmoid", ["mixed"], ["y"]),
     ]
-    return model(nodes, FEATURES, initializers=[numpy_helper.from_array(np.array([[1, -2], [0.5, 1]], np.float32), "w")])
+    return model(
+        nodes, FEATURES, initializers=[numpy_helper.from_array(np.array([[1, -2], [0.5, 1]], np.float32), "w")]
+    )
 
 
 def test_deepshap_is_complete_through_what_is_before_and_behind_trees() -> None:

@@ -29,7 +29,16 @@ def forest(
     rng = np.random.default_rng(seed)
     nodes: dict[str, list[Any]] = {
         f"nodes_{k}": []
-        for k in ("treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids", "missing_value_tracks_true")
+        for k in (
+            "treeids",
+            "nodeids",
+            "featureids",
+            "values",
+            "modes",
+            "truenodeids",
+            "falsenodeids",
+            "missing_value_tracks_true",
+        )
     }
     leaves: dict[str, list[Any]] = {f"{of}_{k}": [] for k in ("treeids", "nodeids", "ids", "weights")}
 
@@ -37,7 +46,16 @@ def forest(
         me = number[0]
         number[0] += 1
         leaf = left == 0 or (left < depth and rng.random() < 0.15)
-        row = (tree, me, int(rng.integers(features)), round(rng.normal(), 1), str(rng.choice(list(modes))), 0, 0, int(rng.integers(2)))
+        row = (
+            tree,
+            me,
+            int(rng.integers(features)),
+            round(rng.normal(), 1),
+            str(rng.choice(list(modes))),
+            0,
+            0,
+            int(rng.integers(2)),
+        )
         at = len(nodes["nodes_treeids"])
         for column, value in zip(nodes.values(), row, strict=True):
             column.append(value)
@@ -64,7 +82,9 @@ def rows(n: int, features: int, seed: int = 0, missing: float = 0.0) -> np.ndarr
     return np.where(rng.random(x.shape) < missing, np.float32(np.nan), x)
 
 
-def node(op: str, attributes: dict[str, Any], inputs: Sequence[str] = ("x",), outputs: Sequence[str] = ("y",), **more: Any) -> NodeProto:
+def node(
+    op: str, attributes: dict[str, Any], inputs: Sequence[str] = ("x",), outputs: Sequence[str] = ("y",), **more: Any
+) -> NodeProto:
     return helper.make_node(op, inputs, outputs, domain="ai.onnx.ml", name=op, **attributes, **more)
 
 
@@ -101,7 +121,9 @@ def shapley(value: Callable[[tuple[int, ...]], np.ndarray], n: int) -> np.ndarra
     return out
 
 
-def path_dependent(attributes: dict[str, Any], x: np.ndarray, data: np.ndarray) -> Callable[[tuple[int, ...]], np.ndarray]:
+def path_dependent(
+    attributes: dict[str, Any], x: np.ndarray, data: np.ndarray
+) -> Callable[[tuple[int, ...]], np.ndarray]:
     """The game of one row: features that are not in go both ways, by the rows of `data` that do. LEQ, one target."""
     a = attributes
     place = {(t, i): k for k, (t, i) in enumerate(zip(a["nodes_treeids"], a["nodes_nodeids"], strict=True))}

@@ -16,7 +16,9 @@ INTS = np.array([[3, 1], [2, 7]], np.int64)
 
 def ml(op: str, x: np.ndarray, note: str, version: int = 1, **attributes: Any) -> Case:
     """A step, whose derivative is 0 by what the layer says: autograd does not pass a comparison."""
-    return Case(op, [x], attributes, domain="ai.onnx.ml", version=version, note=note, differentiable=x.dtype.kind != "f")
+    return Case(
+        op, [x], attributes, domain="ai.onnx.ml", version=version, note=note, differentiable=x.dtype.kind != "f"
+    )
 
 
 CASES = [

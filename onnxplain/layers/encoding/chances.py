@@ -72,7 +72,11 @@ class Chances(Layer):
         r = torch.sigmoid(-(self.a * scores + self.b)).clamp(1e-7, 1 - 1e-7)  # (rows, pair)
         table = r.new_zeros((len(r), self.k, self.k))
         first, second = torch.tensor(self.pairs, device=r.device).T
-        flat = table.reshape(len(r), -1).index_copy(1, first * self.k + second, r).index_copy(1, second * self.k + first, 1 - r)
+        flat = (
+            table.reshape(len(r), -1)
+            .index_copy(1, first * self.k + second, r)
+            .index_copy(1, second * self.k + first, 1 - r)
+        )
         table = flat.reshape(table.shape)
         q = torch.diag_embed((table.mT**2).sum(2)) - table.mT * table
         return self.coupled(q)

@@ -33,7 +33,9 @@ class TreeEnsemble(Trees):
         self.nodes = TreeNodes(node)
         leaves, place, weights = _weights(node, self.nodes)
         self.register_buffer("base", node.attr("base"))
-        self.register_buffer("weights", weights / len(self.nodes.roots) if node.attr("aggregate") == "AVERAGE" else weights)
+        self.register_buffer(
+            "weights", weights / len(self.nodes.roots) if node.attr("aggregate") == "AVERAGE" else weights
+        )
         self.register_buffer("place", place)
         self.register_buffer("hits", node.attr("hits"))
         self.paths = Paths(self.nodes, leaves)

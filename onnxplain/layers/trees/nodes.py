@@ -11,7 +11,14 @@ from torch import Tensor
 from ..base import OnnxNode
 
 #: how a node compares, by its mode; a NaN compares false, but for "≠"
-COMPARISONS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (torch.le, torch.lt, torch.ge, torch.gt, torch.eq, torch.ne)
+COMPARISONS: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
+    torch.le,
+    torch.lt,
+    torch.ge,
+    torch.gt,
+    torch.eq,
+    torch.ne,
+)
 MEMBER, LEAF = len(COMPARISONS), -1
 
 

@@ -73,7 +73,9 @@ class Paths(torch.nn.Module):
         steps = self.steps.clamp(min=0)
         after = nodes.sides[steps].gather(2, self.took.long()[..., None])[..., 0]
         here = hits[steps]
-        share = torch.where(here == 0, 0.5, hits[after] / torch.where(here == 0, 1.0, here))  # nothing came: either side
+        share = torch.where(
+            here == 0, 0.5, hits[after] / torch.where(here == 0, 1.0, here)
+        )  # nothing came: either side
         share = torch.where(self.steps >= 0, share, 1.0)
         ones = share.new_ones((len(share), self.n_slots + 1))
         return ones.scatter_reduce(1, self.slot, share, "prod")[:, : self.n_slots]

@@ -1,7 +1,7 @@
 """Writes forests.npz and pipelines.npz: small exported models, their data, and what their own libraries and shap make of them.
 
-    pip install scikit-learn skl2onnx xgboost lightgbm onnxmltools shap pandas
-    python tests/golden/ml/make.py
+pip install scikit-learn skl2onnx xgboost lightgbm onnxmltools shap pandas
+python tests/golden/ml/make.py
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def forests() -> dict[str, np.ndarray]:
             convert = convert_xgboost if name == "xgboost" else convert_lightgbm
             proto = convert(model, initial_types=[("x", FloatColumns([None, FEATURES]))], target_opset=15)
         else:
-            proto = convert_sklearn(model, initial_types=[("x", FloatTensorType([None, FEATURES]))], target_opset=OPSETS)
+            proto = convert_sklearn(
+                model, initial_types=[("x", FloatTensorType([None, FEATURES]))], target_opset=OPSETS
+            )
         against = shap.TreeExplainer(model, x[:8], feature_perturbation="interventional")
         by_covers = shap.TreeExplainer(model, feature_perturbation="tree_path_dependent")
         out[f"{name} model"] = stored(proto)
@@ -86,12 +88,23 @@ def pipelines() -> dict[str, np.ndarray]:
 
     def columns(unknown: str) -> ColumnTransformer:
         hot = OneHotEncoder(handle_unknown=unknown)
-        return ColumnTransformer([("numbers", numbers, ["age", "income"]), ("as is", "passthrough", ["visits"]), ("hot", hot, ["city", "member"])])
+        return ColumnTransformer(
+            [
+                ("numbers", numbers, ["age", "income"]),
+                ("as is", "passthrough", ["visits"]),
+                ("hot", hot, ["city", "member"]),
+            ]
+        )
 
-    ordinal = ColumnTransformer([("as is", "passthrough", ["age", "income", "visits"]), ("ordinal", OrdinalEncoder(), ["city", "member"])])
+    ordinal = ColumnTransformer(
+        [("as is", "passthrough", ["age", "income", "visits"]), ("ordinal", OrdinalEncoder(), ["city", "member"])]
+    )
     models = {
         "logistic": (make_pipeline(columns("error"), LogisticRegression()), likes),
-        "boosted": (make_pipeline(columns("ignore"), GradientBoostingClassifier(n_estimators=5, random_state=0)), likes),
+        "boosted": (
+            make_pipeline(columns("ignore"), GradientBoostingClassifier(n_estimators=5, random_state=0)),
+            likes,
+        ),
         "ordinal": (make_pipeline(ordinal, RandomForestRegressor(3, max_depth=3, random_state=0)), amount),
     }
     out = {c: frame[c].to_numpy(dtype=str if frame[c].dtype.kind not in "if" else None) for c in frame}

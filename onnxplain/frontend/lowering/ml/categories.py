@@ -21,7 +21,9 @@ def label_encoder(b: Body) -> None:
     if (classes := b.attr("classes_strings")) is not None:
         _two_way(b, classes, list(range(len(classes))))
         return
-    kind = next((k for k in (*DEFAULTS, "tensor") if b.attr(f"values_{k}s" if k != "tensor" else "values_tensor")), None)
+    kind = next(
+        (k for k in (*DEFAULTS, "tensor") if b.attr(f"values_{k}s" if k != "tensor" else "values_tensor")), None
+    )
     if kind is None or b.attr(f"default_{kind}") is not None:
         return
     if kind != "tensor":
@@ -32,7 +34,15 @@ def label_encoder(b: Body) -> None:
         dtype = object if of == "string" else helper.tensor_dtype_to_np_dtype(values.data_type)
         default = numpy_helper.from_array(np.array([DEFAULTS[of]], dtype), "default")
     table = {k: v for k, v in b.attributes.items() if k.startswith(("keys_", "values_"))}
-    b("LabelEncoder", b.input(0), domain=DOMAIN, result=b.output(0), at="table", **table, **{f"default_{kind}": default})
+    b(
+        "LabelEncoder",
+        b.input(0),
+        domain=DOMAIN,
+        result=b.output(0),
+        at="table",
+        **table,
+        **{f"default_{kind}": default},
+    )
 
 
 def category_mapper(b: Body) -> None:
@@ -44,7 +54,11 @@ def category_mapper(b: Body) -> None:
 
 def _two_way(b: Body, texts: list[bytes], numbers: list[int]) -> None:
     if elem_type(b, 0) == TensorProto.STRING:
-        table: dict[str, Any] = {"keys_strings": texts, "values_int64s": numbers, "default_int64": b.attr("default_int64", -1)}
+        table: dict[str, Any] = {
+            "keys_strings": texts,
+            "values_int64s": numbers,
+            "default_int64": b.attr("default_int64", -1),
+        }
     elif elem_type(b, 0):
         default = text(b.attr("default_string", UNUSED))
         table = {"keys_int64s": numbers, "values_strings": texts, "default_string": default}

@@ -45,7 +45,9 @@ def svm_classifier(b: Body) -> None:
     pairs = list(itertools.combinations(range(k), 2))
     coefficients, rho = np.array(b.attr("coefficients", ())), np.array(b.attr("rho", ()))
     transform, calibrated = transform_of(b), bool(b.attr("prob_a"))
-    fits = len(labels if labels is not None else ()) == k and len(coefficients) == (k - 1) * n and len(rho) == len(pairs)
+    fits = (
+        len(labels if labels is not None else ()) == k and len(coefficients) == (k - 1) * n and len(rho) == len(pairs)
+    )
     if labels is None or not fits or (k == 2 and not calibrated and transform == "PROBIT"):
         return
     scores = product(b, _kernels(b, n), _pair_weights(coefficients.reshape(k - 1, n), sizes, pairs), rho, "scores")

@@ -160,13 +160,25 @@ def tree_ensemble(b: Body) -> None:
 
 
 def _newest(b: Body) -> Ensemble | None:
-    names = ("nodes_featureids", "nodes_truenodeids", "nodes_falsenodeids", "nodes_trueleafs", "nodes_falseleafs", "leaf_targetids")
+    names = (
+        "nodes_featureids",
+        "nodes_truenodeids",
+        "nodes_falsenodeids",
+        "nodes_trueleafs",
+        "nodes_falseleafs",
+        "leaf_targetids",
+    )
     features, yes, no, yes_leaf, no_leaf, targets = (np.array(b.attr(n, ()), np.int64) for n in names)
     modes, splits, weights = (_numbers(b, n) for n in ("nodes_modes", "nodes_splits", "leaf_weights"))
     m = len(features)
-    if not m == len(yes) == len(no) == len(yes_leaf) == len(no_leaf) == len(modes) == len(splits) or len(weights) != len(targets):
+    if not m == len(yes) == len(no) == len(yes_leaf) == len(no_leaf) == len(modes) == len(splits) or len(
+        weights
+    ) != len(targets):
         return None
-    hits, missing = _numbers(b, "nodes_hitrates"), np.array(b.attr("nodes_missing_value_tracks_true") or np.zeros(m), np.int64)
+    hits, missing = (
+        _numbers(b, "nodes_hitrates"),
+        np.array(b.attr("nodes_missing_value_tracks_true") or np.zeros(m), np.int64),
+    )
     members = _numbers(b, "membership_values")
     ends = np.flatnonzero(np.isnan(members))
     sets = [s[~np.isnan(s)] for s in np.split(members, ends)] if len(members) else []
@@ -198,7 +210,9 @@ def _flat(b: Body, of: str) -> Ensemble | None:
     """The older forms, in which nodes have a tree's number and one within it. `of`: "target" or "class"."""
     names = ("nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_truenodeids", "nodes_falsenodeids")
     trees, ids, features, yes, no = (np.array(b.attr(n, ()), np.int64) for n in names)
-    to_tree, to_node, targets = (np.array(b.attr(n, ()), np.int64) for n in (f"{of}_treeids", f"{of}_nodeids", f"{of}_ids"))
+    to_tree, to_node, targets = (
+        np.array(b.attr(n, ()), np.int64) for n in (f"{of}_treeids", f"{of}_nodeids", f"{of}_ids")
+    )
     modes, values = [text(s) for s in b.attr("nodes_modes", ())], _numbers(b, "nodes_values")
     weights, hits = _numbers(b, f"{of}_weights"), _numbers(b, "nodes_hitrates")
     m = len(trees)
