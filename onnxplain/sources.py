@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,12 @@ def is_converted(source: Any) -> bool:
     if key in (None, "onnx") or CONVERTERS[key].module is None:
         return False
     return not is_path or os.path.exists(source)
+
+
+def takes_arrays(source: Any) -> bool:
+    """Whether it is a function of arrays, as those that JAX compiled: methods that only call a model can call it."""
+    function = source.func if isinstance(source, partial) else source
+    return type(function).__module__.partition(".")[0] == "jaxlib"
 
 
 def converted(source: Any, options: Mapping[str, Any]) -> Any:

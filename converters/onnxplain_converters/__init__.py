@@ -11,6 +11,7 @@ import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -43,18 +44,44 @@ CONVERTERS: Mapping[str, Framework] = MappingProxyType(
     {
         "onnx": Framework("ONNX", ("onnx",), (".onnx",), "onnx.save(model, 'model.onnx')", "onnx_file"),
         "torch": Framework(
-            "PyTorch", ("torch",), (".pt", ".pth"), "torch.onnx.export(model, (example,), 'model.onnx', dynamo=True)"
+            "PyTorch",
+            ("torch",),
+            (".pt", ".pth", ".pt2"),
+            "torch.onnx.export(model, (example,), 'model.onnx', dynamo=True)",
+            "torch_module",
         ),
-        "keras": Framework("Keras", ("keras",), (".keras", ".h5"), "model.export('model.onnx', format='onnx')"),
+        "keras": Framework(
+            "Keras",
+            ("keras",),
+            (".keras", ".h5", ".hdf5"),
+            "model.export('model.onnx', format='onnx')",
+            "keras_model",
+        ),
         "tensorflow": Framework(
-            "TensorFlow", ("tensorflow",), (".pb",), "python -m tf2onnx.convert --saved-model DIR --output model.onnx"
+            "TensorFlow",
+            ("tensorflow",),
+            (".pb", ".tflite"),
+            "python -m tf2onnx.convert --saved-model DIR --output model.onnx",
+            "tensorflow_model",
         ),
+        "xgboost": Framework("XGBoost", ("xgboost",), (".ubj", ".json"), "model.save_model('model.ubj')", "boosting"),
+        "lightgbm": Framework("LightGBM", ("lightgbm",), (".txt",), "model.booster_.save_model('model.txt')", "boosting"),
+        "catboost": Framework("CatBoost", ("catboost",), (".cbm",), "model.save_model('model.cbm')", "boosting"),
+        # behind those whose classes derive from scikit-learn's
         "sklearn": Framework(
-            "scikit-learn", ("sklearn",), (".pkl", ".joblib"), "skl2onnx.to_onnx(model, X[:1], options={'zipmap': False})"
+            "scikit-learn",
+            ("sklearn",),
+            (".pkl", ".joblib"),
+            "skl2onnx.to_onnx(model, X[:1], options={'zipmap': False})",
+            "sklearn_model",
         ),
-        "jax": Framework("JAX and Flax", ("jax", "flax"), (), "jax2onnx.to_onnx(function, [example.shape])"),
-        "xgboost": Framework("XGBoost", ("xgboost",), (".ubj",), "onnxmltools.convert_xgboost(model, initial_types=…)"),
-        "lightgbm": Framework("LightGBM", ("lightgbm",), (), "onnxmltools.convert_lightgbm(model, initial_types=…)"),
+        "jax": Framework(
+            "JAX",
+            ("jax", "jaxlib", "flax", "equinox", "haiku"),
+            (),
+            "jax2onnx.to_onnx(function, [example.shape])",
+            "jax_function",
+        ),
         "layers": Framework("a dict of layers", (), (), "onnxplain.innsight.convert(layers)", "layer_dict"),
         "r": Framework("R neuralnet", ("rdata",), (".rds",), "saveRDS(nn, 'model.rds')", "neuralnet"),
     }
@@ -71,6 +98,9 @@ def framework_of(source: Any) -> str | None:
         return next((k for k, f in CONVERTERS.items() if path.suffix.lower() in f.suffixes), None)
     if isinstance(source, Mapping):
         return "layers" if "layers" in source else None
+    # JAX's models beside their weights: (module, variables), functools.partial(function, params)
+    if isinstance(source, partial) or (type(source) is tuple and source):
+        return "jax" if framework_of(source.func if isinstance(source, partial) else source[0]) == "jax" else None
     packages = {c.__module__.partition(".")[0] for c in type(source).__mro__}
     # a Keras model on the torch backend is a torch module too: the more special framework comes first
     order = ["keras", *CONVERTERS]

@@ -13,7 +13,7 @@ from ..methods.blackbox.base import BlackBoxMethod
 from ..methods.blackbox.driver import Driver
 from ..methods.chunks import Need, bytes_from, sizes
 from ..model import Model
-from ..sources import is_converted
+from ..sources import is_converted, takes_arrays
 from ..specs import axis_names
 from .model import BlackBox
 from .predictor import UNKNOWN, Predictor, input_labels_of
@@ -76,7 +76,7 @@ def find_predictor(model: Any, data: Any, load: Callable[..., Model]) -> Predict
     """A file that cannot be loaded for its operators is run as it is."""
     if isinstance(model, Model):
         return from_model(model, data)
-    if is_converted(model):  # most frameworks' models can be called too, but not with arrays
+    if is_converted(model) and not takes_arrays(model):  # most frameworks' models can be called too, but not with arrays
         return from_model(load(model, example=data), data)
     if isinstance(model, BlackBox) or callable(model):
         return (model if isinstance(model, BlackBox) else BlackBox(model)).predictor(data)

@@ -33,6 +33,8 @@ QUICK = {
     Export("mobilenet_v3", dynamo=False, free=True),
     Export("unet", dynamo=False, free=True),
     Export("encoder", dynamo=False, free=True),
+    Export("lstm", dynamo=False, free=True),
+    Export("gru", dynamo=False, free=True),
     Export("signal", dynamo=False, free=True),
     Export("two_inputs", dynamo=True, free=True),
     Export("tokens", dynamo=True, free=True),

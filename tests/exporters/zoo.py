@@ -290,6 +290,18 @@ class Signal(nn.Module):
         return F.log_softmax(self.head(torch.cat([pooled, h.amax(-1)], 1)), 1)
 
 
+class Recurrent(nn.Module):
+    """Two layers, both ways, samples first."""
+
+    def __init__(self, cell: type[nn.LSTM | nn.GRU]) -> None:
+        super().__init__()
+        self.cell = cell(3, 5, num_layers=2, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(10, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.cell(x)[0].mean(1))
+
+
 @dataclass(frozen=True)
 class Entry:
     """An architecture and the shapes of one sample of each input; `tokens`: they are ids below it."""
@@ -321,6 +333,8 @@ class Entry:
 
 
 ZOO: dict[str, Entry] = {
+    "lstm": Entry(lambda: Recurrent(nn.LSTM), ((7, 3),)),
+    "gru": Entry(lambda: Recurrent(nn.GRU), ((7, 3),)),
     "resnet_basic": Entry(lambda: resnet(BasicBlock)),
     "resnet_bottleneck": Entry(lambda: resnet(Bottleneck)),
     "vgg": Entry(vgg),
