@@ -176,7 +176,7 @@ def audit_accounts(e: ox.Explanation, rtol: float = 1e-9) -> None:
     """Σ goals = Σ lost over all nodes + Σ attributions, to the rounding of the relevance that was moved."""
     rows = e.audit_rows
     goals, sums = (float(sum(v.sum(dtype=np.float64) for v in t.values())) for t in (e.goals, e.sums))
-    lost = sum(r["lost"] for r in rows)
+    lost = sum(r["lost"] for r in rows if r["kind"] != "Control")  # what happens inside has rows of its own
     moved = max([abs(goals), *(abs(r[k]) for r in rows for k in ("relevance_in", "relevance_out"))])
     spread = sum(np.abs(a.values).sum(dtype=np.float64) for a in e.attributions.values())
     assert rows and np.isfinite(lost)

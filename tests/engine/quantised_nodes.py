@@ -173,6 +173,16 @@ def q_attention(masked: bool) -> ModelProto:
     return _model(w, ("N", 5, 8), FLOAT)
 
 
+def dynamic_lstm(per_unit: bool) -> ModelProto:
+    """Two samples on axis 1, six steps."""
+    w = Quantised(16)
+    scales = w.constant(w.random.uniform(0.002, 0.006, (1, 16) if per_unit else (1,)).astype(np.float32))
+    zeros = w.constant(np.zeros((1, 16) if per_unit else (1,), np.int8))
+    inputs = ["x", w.whole(1, 3, 16), w.whole(1, 4, 16), w.weight(1, 32, scale=0.1), "", "", "", "", scales, zeros, scales, zeros]
+    w.node("DynamicQuantizeLSTM", *inputs, to=["all", "q"], domain=MICROSOFT, hidden_size=4)
+    return _model(w, (6, 2, 3), FLOAT)
+
+
 #: name → (net, shape of one sample)
 NODES: dict[str, tuple[Callable[[], ModelProto], tuple[int, ...]]] = {
     "QLinearConv": (qlinear_conv, (4, 7, 6)),

@@ -27,7 +27,9 @@ def module(op: str, layers: int = 1, both: bool = False, bias: bool = True, unit
     return made
 
 
-def network(cell: Any, lengths: bool = False, steps: int | str = "steps", head: bool = True) -> tuple[ModelProto, Array]:
+def network(
+    cell: Any, lengths: bool = False, steps: int | str = "steps", head: bool = True
+) -> tuple[ModelProto, Array]:
     """The module's layers, then a dense layer on the outputs of all steps added up, or on the last state; and its weights."""
     op, w, k = type(cell).__name__, Writer(3), len(ORDER[type(cell).__name__])
     sides = ["", "_reverse"] if cell.bidirectional else [""]
@@ -41,29 +43,42 @@ def network(cell: Any, lengths: bool = False, steps: int | str = "steps", head: 
     for layer in range(cell.num_layers):
         weights = [w.constant(stacked(f"weight_{n}h", layer), f"weights_{n}{layer}") for n in "ih"]
         biases = [stacked(f"bias_{n}h", layer) for n in "ih"] if cell.bias else []
-        given = [w.constant(np.concatenate(biases, 1), f"b{layer}") if biases else "", *(["lengths"] if lengths else [])]
+        given = [
+            w.constant(np.concatenate(biases, 1), f"b{layer}") if biases else "",
+            *(["lengths"] if lengths else []),
+        ]
         attrs: dict[str, Any] = {"hidden_size": size, "direction": "bidirectional" if cell.bidirectional else "forward"}
         attrs |= {"linear_before_reset": 1} if op == "GRU" else {}
         y, last = w.node(op, x, *weights, *given, to=[f"y{layer}", f"h{layer}"], name=f"cell{layer}", **attrs)
         x = w.node("Reshape", w.node("Transpose", y, perm=[0, 2, 1, 3]), shape)
     dense = w.random.standard_normal((CLASSES, len(sides) * size)).astype(np.float32)
     if head:
-        w.node("Gemm", w.node("ReduceSum", x, w.constant(np.array([0])), keepdims=0), w.constant(dense, "dense"), to="out", transB=1)
+        w.node(
+            "Gemm",
+            w.node("ReduceSum", x, w.constant(np.array([0])), keepdims=0),
+            w.constant(dense, "dense"),
+            to="out",
+            transB=1,
+        )
     else:
         w.node("Squeeze", last, w.constant(np.array([0])), to="out")
     inputs = {"x": (steps, "n", FEATURES), **({"lengths": ("n",)} if lengths else {})}
     return w.model(inputs, {"out": ("n", CLASSES if head else size)}, types={"lengths": TensorProto.INT32}), dense
 
 
-def load(proto: ModelProto, dtype: str = "float64") -> ox.Model:
-    return ox.load(proto, dtype=dtype, batch_axis={"x": 1}, verify="always")
+def load(proto: ModelProto, dtype: str = "float64", verify: str = "always") -> ox.Model:
+    return ox.load(proto, dtype=dtype, batch_axis={"x": 1}, verify=verify)
 
 
 def lrp(proto: ModelProto, x: Array, unit: int) -> Array:
     """LRP of the last state's unit, seeded with its value, ε = 0: a gate is a constant, every linear layer shares out by
     contribution, its bias in the denominator (Arras et al. 2017, section 2.2). One sample, one direction."""
     (n,) = (n for n in proto.graph.node if n.name == "cell0")
-    held = {t.name: np.frombuffer(t.raw_data, np.float32).reshape(tuple(t.dims)).astype(float) for t in proto.graph.initializer if t.data_type == 1}
+    held = {
+        t.name: np.frombuffer(t.raw_data, np.float32).reshape(tuple(t.dims)).astype(float)
+        for t in proto.graph.initializer
+        if t.data_type == 1
+    }
     w, r = held["weights_i0"][0], held["weights_h0"][0]
     wb, rb = np.split(held["b0"][0], 2) if "b0" in held else np.zeros((2, len(w)))
     last = any(a.name == "linear_before_reset" and a.i for a in n.attribute)
@@ -75,7 +90,8 @@ def _sigmoid(z: Array) -> Array:
 
 
 def _shared(a: Array, w: Array, z: Array, relevance: Array) -> Array:
-    """Σ_j a_i w_ji / z_j · R_j."""
+    """Σ_j a_i w_ji / z_j · R_j; nothing where z_j = 0, to which nothing contributed."""
+    z = np.where(z == 0, np.inf, z)
     return np.array([sum(a[i] * w[j, i] / z[j] * relevance[j] for j in range(len(z))) for i in range(len(a))])
 
 

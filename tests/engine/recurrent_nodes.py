@@ -44,7 +44,9 @@ def node(
     k, d = GATES[op], 2 if attrs.get("direction") == "bidirectional" else 1
     held: Any = (lambda x: x) if dynamic else C
     own = lambda *shape, s: held(0.6 * normal(*shape, seed=seed + s))
-    state = lambda s: None if start is None else (C if start == "constant" else np.asarray)(normal(d, SAMPLES, UNITS, seed=s))
+    state = lambda s: (
+        None if start is None else (C if start == "constant" else np.asarray)(normal(d, SAMPLES, UNITS, seed=s))
+    )
     inputs = [
         normal(STEPS, SAMPLES, FEATURES, seed=seed),
         own(d, k * UNITS, FEATURES, s=1),
@@ -63,7 +65,9 @@ def with_activation(op: str, role: int, name: str) -> Case:
     alpha, beta = ACTIVATIONS[name]
     names = [name if k == role else f for k, f in enumerate(FUNCTIONS[op])]
     numbers = {"activation_alpha": alpha, "activation_beta": beta}
-    return node(op, f"{name} as function {role}", activations=names, **{k: [v] for k, v in numbers.items() if v is not None})
+    return node(
+        op, f"{name} as function {role}", activations=names, **{k: [v] for k, v in numbers.items() if v is not None}
+    )
 
 
 DIRECTIONS = ("forward", "reverse", "bidirectional")

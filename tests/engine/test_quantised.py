@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
-
 import numpy as np
-import onnx
 import pytest
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 
 import onnxplain as ox
-from onnxplain.layers.affine.whole_sums import WholeSums
 from onnxplain.layers.quantised.fake_quantize import FakeQuantize
-from onnxplain.layers.quantised.rounded_norm import RoundedNorm
 
 from ..promises import audit_accounts, deep_lift_is_complete
-from .models import CASES
 from .oracle import close, onnxruntime_outputs
 from .quantised_nodes import FLOAT, NODES, UINT8, Quantised
 
@@ -252,140 +241,6 @@ def test_a_quantised_output_keeps_its_type_and_can_be_explained() -> None:
         assert y.dtype == np.uint8
         np.testing.assert_array_equal(y, onnxruntime_outputs(picture(), {"x": x})["y"])
         assert np.abs(ox.explain(model, x, "gradient", target="predicted").values).max() > 0
-
-
-# onnxruntime's own quantiser ------------------------------------------------------------------------------------------
-
-
-class Samples(CalibrationDataReader):
-    def __init__(self, feeds: dict[str, np.ndarray]) -> None:
-        n = len(next(iter(feeds.values())))
-        self.rows = iter([{k: v[i : i + 1] for k, v in feeds.items()} for i in range(n)])
-
-    def get_next(self) -> dict[str, np.ndarray] | None:
-        return next(self.rows, None)
-
-
-def samples(name: str, n: int, seed: int = 1) -> dict[str, np.ndarray]:
-    return {k: v.astype(np.float32) for k, v in CASES[name].data(n, seed=seed).items()}
-
-
-WAYS: dict[str, dict[str, Any]] = {
-    "QDQ": {"quant_format": QuantFormat.QDQ},
-    "QDQ signed, per channel": {"quant_format": QuantFormat.QDQ, "per_channel": True, "activation_type": QuantType.QInt8},
-    "QOperator": {"quant_format": QuantFormat.QOperator},
-    "QOperator per channel": {"quant_format": QuantFormat.QOperator, "per_channel": True},
-    "dynamic": {},
-    "dynamic per channel": {"per_channel": True},
-}
-NETS = ("mlp", "cnn", "attention", "residual")
-PAIRS = pytest.mark.parametrize(("name", "way"), [(n, way) for n in NETS for way in WAYS])
-
-
-@cache
-def quantised(name: str, way: str) -> ModelProto:
-    with TemporaryDirectory() as folder:
-        whole, few = Path(folder) / "whole.onnx", Path(folder) / "few.onnx"
-        onnx.save(CASES[name].proto(), whole)
-        if way.startswith("dynamic"):
-            quantize_dynamic(whole, few, weight_type=QuantType.QInt8, **WAYS[way])
-        else:
-            quantize_static(whole, few, Samples(samples(name, 64)), **WAYS[way])
-        return onnx.load(few)
-
-
-@PAIRS
-def test_a_net_from_onnxruntimes_quantiser_is_verified_and_predicts_the_same(name: str, way: str) -> None:
-    proto = quantised(name, way)
-    model = ox.load(proto, verify="always")
-    for i in range(4):
-        x = samples(name, 1, seed=10 + i)
-        close(model.predict(x)["y"], onnxruntime_outputs(proto, x)["y"], 1e-6)
-
-
-@PAIRS
-def test_deep_lift_is_complete_on_quantised_nets(name: str, way: str) -> None:
-    model = ox.load(quantised(name, way), verify="never", dtype="float64")
-    x = samples(name, 2, seed=3)
-    deep_lift_is_complete(model, x, 1e-9, units={"y": [0, 2]})
-    deep_lift_is_complete(model, x, 1e-9, samples(name, 1, seed=4), units={"y": [0, 2]})
-
-
-@PAIRS
-def test_attributions_follow_the_float_nets(name: str, way: str) -> None:
-    """Rank correlation over all samples and targets. (LRP on nets of random weights divides by sums that cancel: the
-    trained pairs in tests/real hold it. Nor is a path from zero held that passes a layer normalisation.)"""
-    few, whole = ox.load(quantised(name, way), verify="never"), ox.load(CASES[name].proto(), verify="never")
-    x = samples(name, 6, seed=12)
-    methods = {"gradient": ox.Gradient(), "times input": ox.Gradient(times_input=True)}
-    if name != "attention":
-        methods["ig"] = ox.IntegratedGradients(n_steps=10)
-    for label, method in methods.items():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a path over steps is not complete at few points
-            a, b = (ox.explain(m, x, method, target="all").values for m in (whole, few))
-        assert rank_correlation(a, b) >= 0.95, (label, rank_correlation(a, b))
-
-
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    ranks = [np.argsort(np.argsort(v.ravel())) for v in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
-def test_a_batch_normalisation_behind_a_rounded_convolution_is_merged_for_the_rules_without_changing_a_bit() -> None:
-    for way in ("QOperator", "QDQ", "dynamic"):
-        proto = quantised("cnn", way)
-        model = ox.load(proto, verify="never")
-        norms = [n for n in model.graph.nodes if n.op == "BatchNormalization"]
-        assert all(isinstance(n.layer, RoundedNorm) for n in norms) and len(norms) == (way != "dynamic")
-        x = samples("cnn", 5, seed=6)
-        np.testing.assert_allclose(model.predict(x)["y"], onnxruntime_outputs(proto, x)["y"], rtol=1e-6)
-        whole = ox.load(CASES["cnn"].proto(), verify="never")
-        a, b = (ox.explain(m, x, ox.LRP("epsilon_alpha2_beta1"), target="all").values for m in (whole, model))
-        assert rank_correlation(a, b) >= 0.95
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_connection_weights_are_those_of_the_float_net_up_to_the_rounding_of_its_weights(way: str) -> None:
-    few, whole = ox.load(quantised("mlp", way), verify="never"), ox.load(CASES["mlp"].proto(), verify="never")
-    x = samples("mlp", 1)
-    a, b = (ox.explain(m, x, ox.ConnectionWeights(), target="all").values for m in (whole, few))
-    close(b, a, 0.03)
-
-
-# dynamic quantisation -------------------------------------------------------------------------------------------------
-
-
-def test_dynamic_quantisation_predicts_a_batch_together_and_explains_every_sample_by_its_own_range() -> None:
-    proto = quantised("mlp", "dynamic")
-    x = samples("mlp", 4, seed=7)
-    x["x"][2] *= 10  # its range is another
-    close(ox.load(proto, verify="never").predict(x)["y"], onnxruntime_outputs(proto, x)["y"], 1e-6)
-    model = ox.load(proto, verify="never", dtype="float64")
-    for method in (ox.DeepLift(), ox.IntegratedGradients(n_steps=3), ox.LRP()):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # few points on a path
-            together = ox.explain(model, x, method, target="all").values
-            alone = [ox.explain(model, x["x"][i : i + 1], method, target="all").values for i in range(4)]
-        close(together, np.concatenate(alone), 1e-10)
-
-
-def test_a_scale_measured_on_a_value_gets_no_relevance() -> None:
-    model = ox.load(quantised("mlp", "dynamic"), verify="never", dtype="float64")
-    assert sum(isinstance(n.layer, WholeSums) for n in model.graph.nodes) == 3
-    rows = {r["node"]: r for r in ox.explain(model, samples("mlp", 2), ox.DeepLift(), target=0).audit_rows}
-    assert max(abs(r["lost"]) for r in rows.values()) <= 1e-9 * max(abs(r["relevance_in"]) for r in rows.values())
-    assert sum("rounding" in r for r in rows.values()) == 3
-
-
-def test_unchanged_elements_that_another_scale_rounds_otherwise_count_for_those_that_changed() -> None:
-    model = ox.load(quantised("mlp", "dynamic"), verify="never", dtype="float64")
-    x = samples("mlp", 1, seed=8)
-    x0 = x["x"].copy()
-    x0[:, 0] -= 3.0
-    e = ox.explain(model, x, ox.DeepLift(baseline=x0), target="all")
-    assert not e.values[:, 1:].any()
-    close(e.sums["y"], e.goals["y"], 1e-12)
 
 
 def test_a_model_in_float8_pairs_is_verified() -> None:

@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from onnx import numpy_helper
 
 import onnxplain as ox
 from onnxplain.graph.control import Scan
-from onnxplain.graph.control.together import ROWS
+from onnxplain.graph.control.together import ROWS, Together
 from onnxplain.methods.base import Method
 from onnxplain.rules import Half, Signal, Zero
 
+from ..promises import audit_accounts
+from .build import Writer
 from .recurrent_models import CLASSES, FEATURES, UNITS, load, lrp, module, network
 from .table import arrays
 
@@ -39,7 +42,7 @@ METHODS: dict[str, Method] = {
     "lrp_alpha_beta": ox.LRP(ox.AlphaBeta(2, 1)),
     "lrp_ignore": ox.LRP(ox.AttnLRP(bias="ignore")),
     "lrp_proportional": ox.LRP({"gate": ox.rules.Proportional()}),
-    "deeplift": ox.DeepLift(baseline=0.3 * normal(STEPS, 1, FEATURES, seed=9)),
+    "deeplift": ox.DeepLift(),
     "deeplift_reveal_cancel": ox.DeepLift(rule="reveal_cancel"),
     "integrated_gradients": ox.IntegratedGradients(n_steps=5),
 }
@@ -101,7 +104,8 @@ def test_a_thousand_steps_in_single_precision(op: str, name: str) -> None:
     e = ox.explain(m, x, method, target=0)
     assert np.isfinite(e["x"].values).all() and np.abs(e["x"].values).max() > 0
     if name == "deeplift":
-        np.testing.assert_allclose(e.sums["out"], e.goals["out"], rtol=1e-5)
+        spread = np.abs(e["x"].values).sum((1, 2))  # what is added up in single precision
+        assert (np.abs(e.sums["out"] - e.goals["out"]) <= 1e-6 * spread).all()
 
 
 @pytest.mark.parametrize("op", OPS)
@@ -113,7 +117,9 @@ def test_lrp_is_what_arras_et_al_define(op: str, bias: bool) -> None:
     for sample in range(2):
         for unit in range(UNITS):
             expected = lrp(proto, x[:, sample], unit)
-            np.testing.assert_allclose(values[sample, ..., unit], expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max())
+            np.testing.assert_allclose(
+                values[sample, ..., unit], expected, rtol=1e-8, atol=1e-10 * np.abs(expected).max()
+            )
 
 
 def test_lrp_through_a_gru_that_resets_first_is_what_arras_et_al_define() -> None:
@@ -125,21 +131,20 @@ def test_lrp_through_a_gru_that_resets_first_is_what_arras_et_al_define() -> Non
     np.testing.assert_allclose(values[0, ..., 0], lrp(proto, x[:, 0], 3), rtol=1e-8)
 
 
-@pytest.mark.parametrize("op", OPS)
-@pytest.mark.parametrize("gates", ["signal", "half"])
+# a GRU's 1 − z has a constant of its own, which takes a share of what comes to it
+@pytest.mark.parametrize(
+    ("op", "gates"), [(op, g) for op in OPS for g in ("signal", "half") if (op, g) != ("GRU", "half")]
+)
 def test_relevance_is_conserved_without_biases(op: str, gates: Any) -> None:
     m = load(network(module(op, 2, True, bias=False))[0])
-    composite = ox.rules.Composite(((("Affine"), Zero()), ("Additive", Zero()), *ox.rules.default_rows(gates=gates)))
+    composite = ox.rules.Composite((("Affine", Zero()), ("Additive", Zero()), *ox.rules.default_rows(gates=gates)))
     e = ox.explain(m, normal(STEPS, SAMPLES, FEATURES), ox.LRP(composite), target=0)
-    if gates == "signal":
-        np.testing.assert_allclose(e.sums["out"], e.predictions["out"], rtol=1e-8)
-    else:  # what comes to a gate goes on to its sum, whose sigmoid of zero is not zero, and 1 − z has a constant
-        assert np.isfinite(e.sums["out"]).all() and (op == "RNN" or not np.allclose(e.sums["out"], e.predictions["out"]))
+    np.testing.assert_allclose(e.sums["out"], e.predictions["out"], rtol=1e-8)
 
 
 def test_gates_are_constants_unless_asked_otherwise() -> None:
     m = model("LSTM", 2, True)
-    rules = lambda c: {r for n, r in m.coverage(ox.LRP(c)).items() if n.endswith(("kept", "written", "hidden"))}
+    rules = lambda c: {r["rule"] for r in m.coverage(ox.LRP(c)).to_dict("records") if r["operator"] == "Gate"}
     assert rules("epsilon_plus") == {repr(Signal(gate=0, strict=True))}
     assert rules(ox.AttnLRP(product="proportional")) == {repr(Signal(gate=0, strict=True))}
     assert rules(ox.EpsilonPlus(gates="half")) == {repr(Half())}
@@ -147,21 +152,33 @@ def test_gates_are_constants_unless_asked_otherwise() -> None:
         ox.EpsilonPlus(gates="all")  # type: ignore[arg-type]
 
 
+def test_in_a_cell_that_is_written_out_one_minus_a_gate_is_a_gate() -> None:
+    w = Writer(2)
+    z = w.node("Sigmoid", w.dense("x", 4, 5))
+    candidate = w.node("Tanh", w.dense("x", 4, 5))
+    rest = w.node("Sub", w.constant(np.float32(1)), z)
+    w.node(
+        "Add", w.node("Mul", rest, candidate, name="written"), w.node("Mul", w.dense("x", 4, 5), z, name="kept"), to="y"
+    )
+    m = ox.load(w.model({"x": ("n", 4)}, {"y": ("n", 5)}), dtype="float64")
+    rules = {r["node"]: r["rule"] for r in m.coverage(ox.LRP(ox.AttnLRP(product="signal"))).to_dict("records")}
+    assert rules["written"] == repr(Signal(gate=0)) and rules["kept"] == repr(Signal(gate=1))
+
+
 def test_a_gate_takes_nothing_of_a_first_state_that_is_constant() -> None:
     proto, _ = network(module("LSTM"), head=False)
-    names = [t.name for t in proto.graph.initializer]
     cell = next(n for n in proto.graph.node if n.op_type == "LSTM")
-    from onnx import numpy_helper
-
     start = numpy_helper.from_array(normal(1, 1, UNITS, seed=4).astype(np.float32), "start")
     proto.graph.initializer.append(start)
     cell.input.extend(["", "start", "start"])
-    assert "start" not in names
-    e = ox.explain(load(proto), normal(1, SAMPLES, FEATURES), ox.LRP(EXACT), target="all")
+    e = ox.explain(load(proto, verify="never"), normal(1, SAMPLES, FEATURES), ox.LRP(EXACT), target="all")
     w = next(numpy_helper.to_array(t) for t in proto.graph.initializer if t.name == "weights_i0")[0].astype(float)
     # the candidate alone: columns of gates would be blocks 0 to 2
     x, start_h = normal(1, SAMPLES, FEATURES)[0], numpy_helper.to_array(start)[0, 0].astype(float)
-    r, b = (next(numpy_helper.to_array(t) for t in proto.graph.initializer if t.name == v)[0].astype(float) for v in ("weights_h0", "b0"))
+    r, b = (
+        next(numpy_helper.to_array(t) for t in proto.graph.initializer if t.name == v)[0].astype(float)
+        for v in ("weights_h0", "b0")
+    )
     z = x @ w.T + start_h @ r.T + b.reshape(2, -1).sum(0)
     i, o, f, g = np.split(z, 4, 1)
     s = lambda v: 1 / (1 + np.exp(-v))
@@ -174,6 +191,7 @@ def test_a_gate_takes_nothing_of_a_first_state_that_is_constant() -> None:
 @pytest.mark.parametrize("op", OPS)
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("lengths", [False, True], ids=["whole", "lengths"])
+@pytest.mark.filterwarnings("ignore:.*attributions miss:UserWarning")
 def test_steps_made_ready_at_once_are_walked_as_one_by_one(
     op: str, name: str, lengths: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,18 +200,27 @@ def test_steps_made_ready_at_once_are_walked_as_one_by_one(
     data |= {"lengths": np.array([4, 7, 2], np.int32)} if lengths else {}
     explained = lambda: arrays(ox.explain(m, data, METHODS[name], target="all"))
     scans = [n.layer for n in m.graph.every_node() if isinstance(n.layer, Scan)]
-    assert scans and all(s.keeps_rows for s in scans)
+    assert scans and all(s.by_rows for s in scans)
     monkeypatch.setattr("onnxplain.graph.control.steps.ROWS", 2 * SAMPLES)  # two steps at a time
     at_once = explained()
     for s in scans:
-        monkeypatch.setattr(s, "keeps_rows", False)
+        monkeypatch.setattr(s, "by_rows", False)
     for key, expected in explained().items():
         largest = np.nan_to_num(np.abs(expected)).max()
         np.testing.assert_allclose(at_once[key], expected, rtol=1e-10, atol=1e-12 * largest, err_msg=str(key))
 
 
-def test_no_more_steps_are_made_ready_than_are_small() -> None:
-    assert ROWS <= 4096  # rows of a body's values that are in memory at once
+def test_only_so_many_steps_are_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    class Watched(Together):
+        def __init__(self, plan: Any, start: int, values: Any, values0: Any) -> None:
+            made.append(len(values) * values[0][0].shape[0])
+            super().__init__(plan, start, values, values0)
+
+    monkeypatch.setattr("onnxplain.graph.control.steps.Together", Watched)
+    ox.explain(model("RNN"), normal(900, SAMPLES, FEATURES), ox.Gradient(), target=0)
+    assert sum(made) == 899 * SAMPLES and max(made) <= ROWS  # the first step's state is constant: a plan of its own
 
 
 @pytest.mark.parametrize("op", OPS)
@@ -210,9 +237,9 @@ def test_all_targets_and_all_samples_at_once_equal_one_at_a_time(op: str, name: 
 
 @pytest.mark.parametrize("op", OPS)
 def test_the_audit_accounts_for_what_biases_took(op: str) -> None:
-    e = ox.explain(model(op, 2, True), normal(STEPS, SAMPLES, FEATURES), ox.LRP(), target=0)
-    lost = sum(r["lost"] for r in e.audit_rows) if hasattr(e, "audit_rows") else float(e.audit()["lost"].sum())
-    np.testing.assert_allclose(e.sums["out"].sum() + lost, e.predictions["out"].sum(), rtol=1e-8)
+    e = ox.explain(model(op, 2, True), normal(STEPS, SAMPLES, FEATURES), ox.LRP(), target="all")
+    audit_accounts(e)
+    assert any(r["node"].startswith("cell0/forward/") for r in e.audit_rows)
 
 
 def test_smoothgrad_and_expected_gradients_run_through_time() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from ..base import OnnxNode
+from ..base import Layer, OnnxNode
 from ..kinds import Elementwise, Integer
 from ..parameters import given
 from ..settling import Settling
 from .grid import Along
-from .quantize import along_of
+from .quantize import Quantize, along_of
+from .unrounded import Unrounded
 
 
 class Dequantize(Elementwise):
@@ -49,8 +52,25 @@ class Dequantize(Elementwise):
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.derivative(x, y).expand_as(y)
 
+    def without_rounding(self, before: Layer | None) -> Elementwise | None:
+        return Unrounded(_Both(before, self)) if isinstance(before, Quantize) else None
+
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return inputs[0] and bool((self.s >= 0).all()) and (self.z is None or not bool(self.z.any()))
+
+
+@dataclass(frozen=True)
+class _Both:
+    """A quantisation and the dequantisation behind it."""
+
+    first: Quantize
+    second: Dequantize
+
+    def unrounded(self, x: Tensor) -> Tensor:
+        return self.second.forward(self.first.unrounded(x))
+
+    def gain(self, x: Tensor) -> Tensor:
+        return self.first.gain(x) * self.second.gain(x)
 
 
 class DequantizeBy(Settling, Elementwise):

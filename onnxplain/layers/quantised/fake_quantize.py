@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base import Layer
 from ..elementwise.slopes import quotient
 from ..kinds import Elementwise
 from ..shapes import sum_to
 from .dequantize import Dequantize, DequantizeBy
 from .quantize import Quantize, QuantizeBy
+from .unrounded import Unrounded
 
 
 class FakeQuantize(Elementwise):
@@ -58,6 +60,9 @@ class FakeQuantize(Elementwise):
     def rounding(self, x: Tensor, y: Tensor) -> Tensor:
         """What rounding alone added to y; a range that was measured on x cuts nothing off."""
         return y - x if not self.alone else self.quantize.rounding(x, self.quantize.forward(x)) * self.dequantize.derivative(x, y)
+
+    def without_rounding(self, before: Layer | None) -> Elementwise | None:
+        return Unrounded(self) if self.alone else None
 
     @property
     def rectifying(self) -> bool:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..base import OnnxNode
+from ..base import Layer, OnnxNode
 from ..elementwise.slopes import quotient
 from ..kinds import Elementwise
 from ..settling import Settling
 from .grid import GRIDS, Along, Grid, grid_of
+from .unrounded import Unrounded
 
 
 class Quantize(Elementwise):
@@ -92,6 +93,9 @@ class Quantize(Elementwise):
     def rounding(self, x: Tensor, y: Tensor) -> Tensor:
         """What rounding alone added to y."""
         return y - self.grid.held(self.unrounded(x))
+
+    def without_rounding(self, before: Layer | None) -> Elementwise | None:
+        return Unrounded(self)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         positive = bool((self.s > 0).all())

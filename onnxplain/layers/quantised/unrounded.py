@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from torch import Tensor
 
 from ..kinds import Elementwise
-from .fake_quantize import FakeQuantize
-from .quantize import Quantize
+
+
+class Rounding(Protocol):
+    def unrounded(self, x: Tensor) -> Tensor: ...
+    def gain(self, x: Tensor) -> Tensor: ...
 
 
 class Unrounded(Elementwise):
@@ -14,18 +19,18 @@ class Unrounded(Elementwise):
 
     adjoint_reads = frozenset()
 
-    def __init__(self, rounding: Quantize | FakeQuantize) -> None:
+    def __init__(self, like: Rounding) -> None:
         super().__init__()
-        self.rounding_layer = rounding
+        self.like = like
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.rounding_layer.unrounded(x)
+        return self.like.unrounded(x)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.rounding_layer.gain(x)
+        return self.like.gain(x)
 
     def gain(self, x: Tensor) -> Tensor:
-        return self.rounding_layer.gain(x)
+        return self.like.gain(x)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
-        return self.rounding_layer.gain(x).expand_as(y)
+        return self.like.gain(x).expand_as(y)
