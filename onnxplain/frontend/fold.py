@@ -54,7 +54,7 @@ def folded(
     """The outputs of a node whose inputs are all constant; None where neither way computes them."""
     values = [constants[i] for i in n.input if i]
     for dynamic in ({i for i in n.input[:1] if i}, set(n.input) - {""}):
-        rest = {k: v for k, v in constants.items() if k in n.input and k not in dynamic}
+        rest = {i: constants[i] for i in n.input if i and i not in dynamic}
         kinds = {i: constants[i].is_floating_point() for i in n.input if i}
         try:
             layer = layer_for(onnx_node(n, opset, rest, kinds, dtype))

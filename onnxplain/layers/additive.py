@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import OnnxNode
-from .kinds import Additive
+from .kinds import Additive, one_for_all_rows
 
 
 class WeightedSum(Additive):
@@ -27,6 +27,9 @@ class WeightedSum(Additive):
     @classmethod
     def build(cls, node: OnnxNode) -> WeightedSum | None:
         return cls(node.op, node.constants, node.dynamic) if node.is_floating(0) else None
+
+    def keeps_rows(self) -> bool:
+        return one_for_all_rows(self)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         args = self.full(inputs)

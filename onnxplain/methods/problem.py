@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from ..errors import InputError, RuleError, TargetError
+from ..errors import InputError, OnnxplainError, RuleError, TargetError
 from ..graph.graph import Graph, Node
 from ..graph.last_activation import Explained, explained_value
 from ..graph.plan import Backward, Forward, Trace, walked
@@ -19,13 +21,15 @@ from ..targets import per_output
 from .base import Method
 from .context import Context
 from .layer_names import matching
+from .sample_axes import layouts
 from .seeds import Asked, At
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     """`asked`: what is explained, one walk per entry and chunk. `clean`, `path`: forward plans from the inputs, and
-    from the sources. `walks[name]`: the way back. `rules`: of every node on it."""
+    from the sources. `walks[name]`: the way back. `rules`: of every node on it. `axes`: of sources that are no inputs, the
+    axis that holds the samples."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
@@ -39,13 +43,14 @@ class Problem:
     clean: Forward
     path: Forward
     boundary: Forward | None
+    axes: Mapping[str, int]
     index_walks: Mapping[tuple[str, str], Back | IndexWalk]
     needs_integers: bool
     per_row: frozenset[str]
 
     def source_axis(self, source: Source) -> int | None:
-        """The axis of a source that holds the samples: that of the (first) input it stands for."""
-        return self.inputs[source.inputs[0]].batch_axis
+        """The axis of a source that holds the samples: that of the (first) input it stands for, if nothing moved it."""
+        return self.axes.get(source.value, self.inputs[source.inputs[0]].batch_axis)
 
     def feed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Samples first → as the model reads it."""
@@ -69,7 +74,8 @@ class Problem:
     def to_input(self, source: str, name: str, r: Tensor, trace: Trace) -> Tensor | None:
         """Relevance at a boundary value, (T, rows, …), brought back to the input it stands for, if that is meant."""
         axis = self.inputs[name].batch_axis
-        native_r = r[:, 0] if axis is None else r if axis == 0 else r.movedim(1, 1 + axis)
+        at = self.axes.get(source, axis)
+        native_r = r[:, 0] if at is None else r if at == 0 else r.movedim(1, 1 + at)
         walk = self.index_walks[source, name]
         if not isinstance(walk, IndexWalk):  # one for all inputs of the value, who share evenly
             native_r = native_r / sum(v == source for v, _ in self.index_walks)
@@ -168,6 +174,7 @@ def compile_problem(
     read_by_index = set().union(*(w.values() for w in index_walks.values())) if index_walks else set()
     wanted = [*dict.fromkeys([*seeds, *outputs_of(graph, outputs), *names, *layers])]
     boundaries = [s.value for s in sources if s.value not in graph.inputs]
+    boundary = Forward(graph, graph.inputs, boundaries, []) if boundaries else None
     path_feeds = [*graph.inputs, *boundaries]
     rest = graph.ancestors(seeds, stop=names)
     integers = set(graph.inputs) - set(names)
@@ -183,11 +190,27 @@ def compile_problem(
         walks=walks,
         clean=Forward(graph, graph.inputs, wanted, keep | read_by_index),
         path=Forward(graph, path_feeds, [*seeds, *layers], keep),
-        boundary=Forward(graph, graph.inputs, boundaries, []) if boundaries else None,
+        boundary=boundary,
+        axes=_axes(boundary, boundaries, inputs, context) if boundary else {},
         index_walks=index_walks,
         needs_integers=any(v in integers for n in rest for v in n.inputs),
         per_row=graph.descendants(names),
     )
+
+
+def _axes(boundary: Forward, values: Sequence[str], inputs: Mapping[str, Spec], context: Context) -> dict[str, int]:
+    """Where values computed from integer inputs hold the samples: an embedding of turned indices has them elsewhere."""
+
+    def copies(rows: np.ndarray) -> Trace:
+        first = {n: x if inputs[n].batch_axis is None else x[:1].expand(len(rows), *x.shape[1:]) for n, x in context.feeds.items()}
+        return boundary.run({n: inputs[n].native(x) for n, x in first.items()})
+
+    try:
+        with torch.inference_mode():
+            found = layouts(values, copies, 2, None)
+    except OnnxplainError:  # the model insists on its number of samples
+        return {}
+    return {v: layout.axis for v, layout in found.items() if layout is not None and layout.each == 1}
 
 
 def _between(graph: Graph, seeds: Sequence[str], sources: Sequence[str], active: frozenset[str]) -> list[str]:

@@ -94,7 +94,7 @@ class Stepped(Runs):
         self.also = tuple(made.index(v) if v in made else None for v in carried)
         self.noted = tuple(j for j, at in enumerate(self.also) if at is None)
         self.quick = Quick(graph)
-        self.keeps_rows = keeps_rows(graph)
+        self.by_rows = keeps_rows(graph)
 
     def count(self, args: Sequence[Any]) -> int | None:
         raise NotImplementedError(type(self).__name__)
@@ -152,7 +152,7 @@ class Stepped(Runs):
         """Step k and those before it that have the same plan, where they can be made ready at once."""
         (stages,) = parts.bodies
         last = len(stages.plans) - 1
-        if not self.keeps_rows or parts.observe is not None or stages.again != last or k < last:
+        if not self.by_rows or parts.observe is not None or stages.again != last or k < last:
             return None
         now = self._values(here, k)
         if not alike([now]):

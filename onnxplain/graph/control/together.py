@@ -14,14 +14,6 @@ import torch
 from torch import Tensor
 
 from ...errors import RuleError
-from ...layers.additive import WeightedSum
-from ...layers.affine.linear import Linear
-from ...layers.affine.scale import Scale
-from ...layers.base import Layer
-from ...layers.kinds import Elementwise
-from ...layers.product.pointwise import Times
-from ...layers.routing.concat import Split
-from ...layers.routing.where import Where
 from ...rules.base import Relevances, Site
 from ..graph import Graph
 from ..plan import Trace, Visit, settles
@@ -29,8 +21,6 @@ from .plans import Plan
 
 #: rows that are made ready at once
 ROWS = 1024
-#: layers that work element by element, with broadcasting
-POINTWISE = (Elementwise, Times, WeightedSum, Where, Scale)
 
 #: one node at one step: (relevance at its outputs, the step's part of what was made ready) → relevance at its inputs
 Call = Callable[[Relevances, Any], Relevances]
@@ -38,17 +28,7 @@ Call = Callable[[Relevances, Any], Relevances]
 
 def keeps_rows(graph: Graph) -> bool:
     """Whether every value's row (axis 0) is made of the same rows alone, if all inputs have as many axes, at least two."""
-    return all(_keeps_rows(n.layer) and not settles(n) for n in graph.nodes)
-
-
-def _keeps_rows(layer: Layer) -> bool:
-    if layer.joins_samples:
-        return False
-    if isinstance(layer, Linear):
-        return layer.plain and (layer.b is None or layer.b.dim() <= 1)
-    if isinstance(layer, Split):
-        return layer.axis != 0 and layer.axis >= -1 and not layer.sizes.dynamic
-    return isinstance(layer, POINTWISE) and all(c.dim() <= 1 for c in layer.buffers())
+    return all(n.layer.keeps_rows() and not settles(n) for n in graph.nodes)
 
 
 def alike(values: Sequence[Sequence[Tensor]]) -> bool:

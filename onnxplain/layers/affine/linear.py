@@ -92,6 +92,9 @@ class Linear(Affine):
         b = shifted(None if self.b is None else self.b.double(), shift.double() @ w)
         return self.with_weight_bias((w * along(scale.double(), w.dim() - 2, w)).to(dtype), b.to(dtype))
 
+    def keeps_rows(self) -> bool:
+        return self.plain and (self.b is None or self.b.dim() <= 1)
+
     def forward(self, x: Tensor) -> Tensor:
         if self.fused:
             b = self.b

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..base import OnnxNode
-from ..kinds import Affine, Part, part_of
+from ..kinds import Affine, Part, one_for_all_rows, part_of
 from ..shapes import sum_to
 from .merging import nothing_below_zero
 
@@ -40,6 +40,9 @@ class Scale(Affine):
     def factor(self) -> Tensor:
         """a, or 1/a: the diagonal of J."""
         return 1 / self.a if self.divide else self.a
+
+    def keeps_rows(self) -> bool:
+        return one_for_all_rows(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return x / self.a if self.divide else x * self.a

@@ -27,6 +27,9 @@ class Times(Bilinear):
     def build(cls, node: OnnxNode) -> Times | None:
         return cls() if two_values(node) else None
 
+    def keeps_rows(self) -> bool:
+        return True
+
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return a * b
 

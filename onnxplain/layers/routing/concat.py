@@ -49,6 +49,9 @@ class Split(Routing):
         self.sizes, self.axis = sizes, int(node.attr("axis", 0))
         self.pieces = int(node.attr("num_outputs", node.n_outputs))
 
+    def keeps_rows(self) -> bool:
+        return (self.axis == -1 or self.axis > 0) and not self.sizes.dynamic
+
     @classmethod
     def build(cls, node: OnnxNode) -> Split:
         return cls(node)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..kinds import one_for_all_rows
 from ..shapes import sum_to
 from .moving import Moving
 
@@ -17,6 +18,9 @@ class Where(Moving):
 
     onnx = {"Where": 9}
     data = (1, 2)
+
+    def keeps_rows(self) -> bool:
+        return one_for_all_rows(self)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         condition, a, b = self.full(inputs)
