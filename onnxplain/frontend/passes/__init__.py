@@ -14,11 +14,13 @@ from .fuse_hard_swish import fuse_hard_swish
 from .fuse_layer_norm import fuse_layer_norm
 from .fuse_mish import fuse_mish
 from .fuse_rms_norm import fuse_rms_norm
+from .fuse_sigmoid import fuse_sigmoid
 from .fuse_silu import fuse_silu
 from .fuse_softmax import fuse_softmax
 from .fuse_whole_sums import fuse_whole_sums
 from .merge_batch_norm import merge_batch_norm
 from .merge_rounded_norm import merge_rounded_norm
+from .merge_scale import merge_scale
 
 #: (graph, values that must stay) → graph
 Pass = Callable[[Graph, Collection[str]], Graph]
@@ -30,16 +32,20 @@ PASSES: tuple[Pass, ...] = (
     fuse_rms_norm,
     fuse_softmax,
     fuse_gelu,
+    fuse_sigmoid,
     fuse_silu,
     fuse_hard_swish,
     fuse_hard_sigmoid,
     fuse_mish,
+    merge_scale,
     fuse_bias,
     merge_batch_norm,
     merge_rounded_norm,
 )
 #: layers stay what they are: batch normalisations beside linear layers, and nodes that hand their input on
-UNMERGED: tuple[Pass, ...] = tuple(p for p in PASSES if p not in (drop_identity, merge_batch_norm, merge_rounded_norm))
+UNMERGED: tuple[Pass, ...] = tuple(
+    p for p in PASSES if p not in (drop_identity, merge_scale, merge_batch_norm, merge_rounded_norm)
+)
 
 
 def simplify(graph: Graph, keep: Collection[str] = (), passes: Sequence[Pass] = PASSES) -> Graph:

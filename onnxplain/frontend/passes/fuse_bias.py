@@ -52,11 +52,18 @@ def _linear(layer: Linear, c: Tensor, rank: int | None) -> Linear | None:
 
 
 def _convolution(layer: Conv | ConvTranspose, c: Tensor) -> Layer | None:
+    bias = per_channel(layer, c)
+    if bias is None:
+        return None
+    return layer.with_weight_bias(layer.w, bias if layer.b is None else layer.b + bias, layer.border)
+
+
+def per_channel(layer: Conv | ConvTranspose, c: Tensor) -> Tensor | None:
+    """(channels,): a constant that meets the layer's result, if it is one number per channel or one for all."""
     channels = layer.w.shape[0] if isinstance(layer, Conv) else layer.w.shape[1] * layer.groups
     rank = layer.w.dim() - 2
     if c.dim() > rank + 2 or c.numel() not in (1, channels):
         return None
     if c.numel() != 1 and (c.dim() < rank + 1 or c.shape[-rank - 1] != channels):
         return None
-    bias = c.reshape(-1).expand(channels).clone()
-    return layer.with_weight_bias(layer.w, bias if layer.b is None else layer.b + bias, layer.border)
+    return c.reshape(-1).expand(channels).clone()

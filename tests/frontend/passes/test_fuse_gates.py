@@ -47,6 +47,14 @@ def silu(w: Writer, x: str, alpha: float | None = None) -> str:
     return w.node("Mul", x, w.node("Sigmoid", x if alpha is None else w.node("Mul", w.constant(alpha), x)))
 
 
+def sigmoid(w: Writer, x: str, how: str = "div") -> str:
+    turned = w.node("Mul", x, w.constant(-1.0)) if how == "mul" else w.node("Neg", x)
+    below = w.node("Add", w.constant(1.0), w.node("Exp", turned))
+    if how == "div":
+        return w.node("Div", w.constant(1.0), below)
+    return w.node("Reciprocal", below) if how == "mul" else w.node("Pow", below, w.constant(-1.0))
+
+
 def hard_swish(w: Writer, x: str, divide: bool = True) -> str:
     s = w.node("Clip", w.node("Add", x, w.constant(3.0)), w.constant(0.0), w.constant(6.0))
     return w.node("Div", w.node("Mul", x, s), w.constant(6.0)) if divide else w.node("Mul", x, w.node("Mul", s, w.constant(1 / 6)))
@@ -76,6 +84,10 @@ SPELLINGS: dict[str, tuple[str, Spelling]] = {
     "tanh gelu, x * x * x": ("Gelu", lambda w, x: tanh_gelu(w, x, "x * x * x")),
     "tanh gelu, x * (x * (c * x))": ("Gelu", lambda w, x: tanh_gelu(w, x, "x * (x * (c * x))")),
     "tanh gelu, factored": ("Gelu", lambda w, x: tanh_gelu(w, x, "factored")),
+    "sigmoid": ("Sigmoid", sigmoid),
+    "sigmoid, by a reciprocal": ("Sigmoid", lambda w, x: sigmoid(w, x, "mul")),
+    "sigmoid, by a power": ("Sigmoid", lambda w, x: sigmoid(w, x, "pow")),
+    "silu by its sigmoid's parts": ("Swish", lambda w, x: w.node("Mul", x, sigmoid(w, x))),
     "silu": ("Swish", silu),
     "silu, times one": ("Swish", lambda w, x: silu(w, x, 1.0)),
     "quick gelu": ("Swish", lambda w, x: silu(w, x, 1.702)),
@@ -202,3 +214,19 @@ def test_merging_is_finished_when_nothing_changes() -> None:
 
     _, merged = graphs(written(erf_gelu))
     assert simplify(merged) is merged
+
+
+def test_a_sigmoid_by_its_parts_does_not_overflow() -> None:
+    import onnxplain as ox
+
+    model = ox.load(written(sigmoid), verify="never")
+    x = np.array([-200.0, -90.0, 0.0, 200.0], np.float32).repeat(30)[:30].reshape(1, 5, 6)
+    e = ox.explain(model, x, ox.DeepLift(baseline=1.0, ignore_last_activation=False), target="all")
+    assert np.isfinite(e.values).all() and np.allclose(e.sums["y"], e.goals["y"], atol=1e-6)
+
+
+def test_one_over_one_plus_another_exponential_stays() -> None:
+    def other(w: Writer, x: str) -> str:
+        return w.node("Div", w.constant(1.0), w.node("Add", w.constant(2.0), w.node("Exp", w.node("Neg", x))))
+
+    assert "Sigmoid" not in operators(unchanged(written(other), data()))
