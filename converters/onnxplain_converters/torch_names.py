@@ -24,9 +24,9 @@ def renamed(proto: onnx.ModelProto, modules: Sequence[str] | None = None) -> onn
     ends = {v.name for v in (*graph.input, *graph.output)}
     weights = _weights(graph, ends)
     taken = ends | set(weights.values())
-    defined = Counter(v for g in _graphs(graph) for v in _defined(g))
+    defined = Counter(v for g in graphs(graph) for v in defined_in(g))
     names, nodes = dict(weights), set[str]()
-    for g in _graphs(graph):
+    for g in graphs(graph):
         for node in g.node:
             path = _scope(node) if modules is None else _resolved(node.name, modules)
             node.name = free("/".join([*path, node.op_type]), nodes)
@@ -37,7 +37,7 @@ def renamed(proto: onnx.ModelProto, modules: Sequence[str] | None = None) -> onn
                     taken.add(names[v])
             node.doc_string = ""
             del node.metadata_props[:]
-    for g in _graphs(graph):
+    for g in graphs(graph):
         replace(g, names)
     del proto.metadata_props[:]
     return proto
@@ -46,22 +46,22 @@ def renamed(proto: onnx.ModelProto, modules: Sequence[str] | None = None) -> onn
 def _weights(graph: onnx.GraphProto, ends: set[str]) -> dict[str, str]:
     """Weight → its name in the module."""
     stored = [t.name for t in graph.initializer]
-    made = {v for g in _graphs(graph) for n in g.node for v in n.output}
+    made = {v for g in graphs(graph) for n in g.node for v in n.output}
     inner = {n: n.removeprefix(f"{INNER}.") for n in stored}
     return {n: m for n, m in inner.items() if m != n and m not in ends and m not in made and m not in stored}
 
 
-def _graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+def graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
     yield graph
     for node in graph.node:
         for a in node.attribute:
             if a.HasField("g"):
-                yield from _graphs(a.g)
+                yield from graphs(a.g)
             for g in a.graphs:
-                yield from _graphs(g)
+                yield from graphs(g)
 
 
-def _defined(graph: onnx.GraphProto) -> Iterator[str]:
+def defined_in(graph: onnx.GraphProto) -> Iterator[str]:
     yield from (i.name for i in graph.input)
     yield from (t.name for t in graph.initializer)
     for node in graph.node:
