@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from . import ConversionError, parity
+from . import ConversionError, MissingPackage, parity
 from .model_data import Arrays, Input, drawn, given, with_rows
 from .quiet import first_line
 
@@ -58,21 +58,18 @@ class Task:
         arrays, labels = self._data(example)
         free = any(i.free for i in self.inputs)
         fixed = self._fixed(arrays)
-        why = "" if free else f"the model takes {', '.join(map(str, self.inputs))}"
+        why = ""
         attempts = [self.inputs] * free + [fixed]
         for k, inputs in enumerate(attempts):
             try:
                 made = self.export(inputs, arrays)
                 self._check(made, inputs, arrays)
-            except ConversionError as error:
-                if k == len(attempts) - 1:
-                    raise ConversionError(f"{self._cannot(why or str(error))}") from error
-                why = str(error)
-                continue
+            except MissingPackage:
+                raise
             except Exception as error:  # the exporters have no common error
+                why = why or (str(error) if isinstance(error, ConversionError) else first_line(error))
                 if k == len(attempts) - 1:
-                    raise ConversionError(self._cannot(why or first_line(error))) from error
-                why = first_line(error)
+                    raise ConversionError(self._cannot(why)) from error
                 continue
             rows = len(arrays[fixed[0].name]) if inputs is fixed and free else None
             return Made(self._named(made, labels), rows, why)

@@ -1,8 +1,9 @@
-"""What Keras and tf2onnx export: read, verified, and explained as TensorFlow itself would."""
+"""What the Keras converter and Keras itself export: read, verified, and explained as TensorFlow itself would."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,15 @@ from ..promises import (
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
-pytest.importorskip("keras", reason="Keras is not installed")
-tf2onnx = pytest.importorskip("tf2onnx", reason="tf2onnx is not installed")
+
+import tensorflow as tf
+
+from onnxplain_converters import to_onnx
 
 from . import keras_zoo as zoo
 
-EXPORTERS = ("keras", "tf2onnx")
-#: TensorFlow's own operators, which tf2onnx leaves in and onnxruntime does not know
+EXPORTERS = ("converter", "keras")
+#: TensorFlow's own operators, which Keras's export leaves in and onnxruntime does not know
 NOT_OF_ONNX = {"Erfc"}
 every = pytest.mark.parametrize(
     ("name", "exporter"),
@@ -40,7 +42,7 @@ every = pytest.mark.parametrize(
             n,
             e,
             id=f"{n}-{e}",
-            marks=[] if (n, e) in {("resnet", "keras"), ("two_inputs", "tf2onnx")} else [pytest.mark.slow],
+            marks=[] if e == "converter" or n == "resnet" else [pytest.mark.slow],
         )
         for n in zoo.ZOO
         for e in EXPORTERS
@@ -55,18 +57,14 @@ def source(name: str) -> Any:
 
 @cache
 def exported(name: str, exporter: str) -> onnx.ModelProto:
-    import tempfile
-
     made = source(name)
     made.predict(zoo.data(made, 1), verbose=0)
-    if exporter == "keras":
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            made.export(str(path), format="onnx", verbose=False)
-            return onnx.load(path)
-    signature = [tf.TensorSpec((None, *i.shape[1:]), i.dtype, name=i.name) for i in made.inputs]
-    function = tf.function(lambda *x: made(x if len(x) > 1 else x[0], training=False), input_signature=signature)
-    return tf2onnx.convert.from_function(function, signature, opset=13)[0]
+    if exporter == "converter":
+        return to_onnx(made)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        made.export(str(path), format="onnx", verbose=False)
+        return onnx.load(path)
 
 
 @cache
@@ -85,10 +83,11 @@ def loaded(name: str, exporter: str, dtype: str) -> tuple[ox.Model, dict[str, np
 @every
 def test_it_is_verified_and_predicts_as_keras_does(name: str, exporter: str) -> None:
     model, data = loaded(name, exporter, "float32")
-    expected = source(name).predict(list(data.values()), verbose=0)
+    arrays = list(data.values())
+    expected = source(name)(arrays if len(arrays) > 1 else arrays[0], training=False)
     predicted = model.predict({n: x for n, x in data.items()})
     for ours, theirs in zip(predicted.values(), expected if isinstance(expected, list) else [expected], strict=True):
-        assert_close(ours, theirs, 1e-4)
+        assert_close(ours, theirs, 1e-5)
 
 
 @every
@@ -108,7 +107,7 @@ def test_its_gradient_is_tensorflow_s_own(name: str, exporter: str) -> None:
             theirs = tape.gradient(at, inputs, unconnected_gradients="zero")
             for i, g in zip(model.inputs, theirs, strict=True):
                 # TensorFlow computes in single precision
-                assert_close(e.attributions[i, output].values[..., t], g.numpy(), 1e-4, f"{output!r} at {i!r}")
+                assert_close(e.attributions[i, output].values[..., t], g.numpy(), 1e-5, f"{output!r} at {i!r}")
 
 
 @every

@@ -21,6 +21,7 @@ from .fuse_whole_sums import fuse_whole_sums
 from .merge_batch_norm import merge_batch_norm
 from .merge_rounded_norm import merge_rounded_norm
 from .merge_scale import merge_scale
+from .turn_last import turn_last
 
 #: (graph, values that must stay) → graph
 Pass = Callable[[Graph, Collection[str]], Graph]
@@ -37,6 +38,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_hard_swish,
     fuse_hard_sigmoid,
     fuse_mish,
+    turn_last,
     merge_scale,
     fuse_bias,
     merge_batch_norm,
@@ -44,7 +46,7 @@ PASSES: tuple[Pass, ...] = (
 )
 #: layers stay what they are: batch normalisations beside linear layers, and nodes that hand their input on
 UNMERGED: tuple[Pass, ...] = tuple(
-    p for p in PASSES if p not in (drop_identity, merge_scale, merge_batch_norm, merge_rounded_norm)
+    p for p in PASSES if p not in (drop_identity, turn_last, merge_scale, merge_batch_norm, merge_rounded_norm)
 )
 
 

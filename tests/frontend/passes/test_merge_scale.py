@@ -54,3 +54,25 @@ def test_relevance_is_that_of_a_batch_normalization() -> None:
     both = [w.model({"x": ("N", 5, 6)}, {"y": ("N", 5, 6)}), written(norm)]  # the same numbers, drawn in the same order
     whole, parts = (ox.explain(ox.load(m, dtype="float64"), x, ox.LRP(), target=[(0, 0), (3, 2)]).values for m in both)
     np.testing.assert_allclose(parts, whole, rtol=1e-10, atol=1e-14)
+
+
+def turned(w: Writer, x: str, parts: tuple[str, ...] = ("Mul", "Add"), shape: tuple[int, ...] = (5,)) -> str:
+    """Channels last: turned, convolved, turned back, times and plus a constant along the last axis."""
+    y = w.node("Conv", x, w.weight(5, 1, 3), group=5, pads=[1, 1])
+    y = w.node("Transpose", y, perm=[0, 2, 1])
+    for op in parts:
+        y = w.node(op, y, w.weight(*shape, shift=1.5))
+    return w.node("Transpose", w.node("Relu", y), perm=[0, 2, 1])
+
+
+@pytest.mark.parametrize("parts", [("Mul", "Add"), ("Add",), ("Sub",), ("Div", "Sub")], ids=" ".join)
+@pytest.mark.parametrize("shape", [(5,), (1, 1, 5), ()], ids=["channels", "with axes", "one number"])
+def test_a_transpose_between_comes_after_them(parts: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    proto = written(lambda w, x: turned(w, x, parts, shape))
+    assert operators(unchanged(proto, data())) == ["Conv", "Transpose", "Relu", "Transpose", "Identity"]
+    explained_alike(proto, data())
+
+
+def test_a_transpose_stays_before_numbers_that_are_not_per_channel() -> None:
+    graph = unchanged(written(lambda w, x: turned(w, x, shape=(6, 1))), data())
+    assert operators(graph)[:4] == ["Conv", "Transpose", "Mul", "Add"]
