@@ -189,7 +189,8 @@ def _gather_up(g: Tensor, shape: Sequence[int], node: Node) -> Tensor:
     """(T, *spread) → (T, *shape): sum over the axes an operator added to the index's own."""
     spread, wanted = tuple(g.shape[1:]), tuple(shape)
     extra = len(spread) - len(wanted)
-    if extra == 0 or (extra > 0 and node.op not in {"Gather", "OneHot", "OneHotEncoder"} and _broadcasts(wanted, spread)):
+    kept = extra == 0 or (extra > 0 and node.op not in {"Gather", "OneHot", "OneHotEncoder"})
+    if kept and _broadcasts(wanted, spread):
         return sum_to(g, wanted)
     axis = int(getattr(node.layer, "axis", 0))
     if node.op == "OneHotEncoder":  # its categories are the last axis

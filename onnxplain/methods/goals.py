@@ -52,7 +52,8 @@ class Goals:
         if y.shape[0] != len(rows):
             raise InputError(
                 f"output {at.output!r} has {y.shape[0]} rows for {len(rows)} samples (axis {at.axis}): if the samples lie on "
-                f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}})"
+                f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}}), or None if all of it belongs to "
+                "one sample, as the boxes that a detector finds"
             )
         found = resolve(target, at.output, y.double().cpu().numpy(), self.labels.get(at.output))
         return found.times(self.method.variants())

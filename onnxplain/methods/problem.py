@@ -10,26 +10,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data import n_samples
 from ..errors import InputError, OnnxplainError, RuleError, TargetError
 from ..graph.graph import Graph, Node
 from ..graph.last_activation import Explained, explained_value
 from ..graph.plan import Backward, Forward, Trace, walked
 from ..graph.sources import Back, IndexWalk, Source, check_inside
 from ..rules.base import Rule
-from ..specs import Spec
+from ..specs import Spec, fixed_rows
 from ..targets import per_output
 from .base import Method
 from .context import Context
 from .layer_names import matching
-from .sample_axes import layouts
+from .sample_axes import Layout, layouts
 from .seeds import Asked, At
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     """`asked`: what is explained, one walk per entry and chunk. `clean`, `path`: forward plans from the inputs, and
-    from the sources. `walks[name]`: the way back. `rules`: of every node on it. `axes`: of sources that are no inputs, the
-    axis that holds the samples."""
+    from the sources. `walks[name]`: the way back. `rules`: of every node on it. `layouts`: where
+    sources that are no inputs hold the samples."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
@@ -43,23 +44,20 @@ class Problem:
     clean: Forward
     path: Forward
     boundary: Forward | None
-    axes: Mapping[str, int]
+    layouts: Mapping[str, Layout | None]
     index_walks: Mapping[tuple[str, str], Back | IndexWalk]
     needs_integers: bool
     per_row: frozenset[str]
 
-    def source_axis(self, source: Source) -> int | None:
-        """The axis of a source that holds the samples: that of the (first) input it stands for, if nothing moved it."""
-        return self.axes.get(source.value, self.inputs[source.inputs[0]].batch_axis)
+    def layout(self, source: Source) -> Layout | None:
+        """Where a source holds the samples: where the (first) input it stands for has them, if nothing moved them; None:
+        nowhere."""
+        axis = self.inputs[source.inputs[0]].batch_axis
+        return self.layouts.get(source.value, None if axis is None else Layout(axis))
 
     def feed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Samples first → as the model reads it."""
         return {n: self.inputs[n].native(x) for n, x in values.items()}
-
-    @staticmethod
-    def rows_first(r: Tensor, axis: int | None) -> Tensor:
-        """(T, *value as the model holds it) → (T, rows, …)."""
-        return r[:, None] if axis is None else r if axis == 0 else r.movedim(1 + axis, 1)
 
     def repeat(self, feeds: Mapping[str, Tensor], k: int) -> dict[str, Tensor]:
         """The rows of feeds k times, repetition-major; what has no sample axis as it is."""
@@ -69,49 +67,59 @@ class Problem:
         }
 
     def first_row(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {n: x if self.inputs[n].batch_axis is None else x[:1] for n, x in feeds.items()}
+        return self.row(feeds, 0)
+
+    def row(self, feeds: Mapping[str, Tensor], i: int) -> dict[str, Tensor]:
+        return {n: x if self.inputs[n].batch_axis is None else x[i : i + 1] for n, x in feeds.items()}
 
     def to_input(self, source: str, name: str, r: Tensor, trace: Trace) -> Tensor | None:
         """Relevance at a boundary value, (T, rows, …), brought back to the input it stands for, if that is meant."""
         axis = self.inputs[name].batch_axis
-        at = self.axes.get(source, axis)
-        native_r = r[:, 0] if at is None else r if at == 0 else r.movedim(1, 1 + at)
+        native_r = _native(r, next(self.layout(s) for s in self.sources if s.value == source))
         walk = self.index_walks[source, name]
         if not isinstance(walk, IndexWalk):  # one for all inputs of the value, who share evenly
             native_r = native_r / sum(v == source for v, _ in self.index_walks)
         back = walk.run(trace, native_r)
-        return None if back is None else self.rows_first(back, axis)
+        return None if back is None else rows_first(back, None if axis is None else Layout(axis))
 
     def source_feed(self, x: Mapping[str, Tensor], integers: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Feeds of the path plan: sources, samples first, and the integer inputs."""
-        axis = {s.value: self.source_axis(s) for s in self.sources}
-        out = {v: _native(t, axis[v]) for v, t in x.items()}
+        layouts = {s.value: self.layout(s) for s in self.sources}
+        out = {v: _native(t[None], layouts[v])[0] for v, t in x.items()}
         out.update(self.feed({n: t for n, t in integers.items() if n not in out}))
         return out
 
     def sources_of(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The values at the sources, samples first."""
         made = {}
-        trace = self.boundary.run(self.feed(feeds)) if self.boundary is not None else None
+        trace: Trace | None = None
+        if self.boundary is not None:
+            rows = n_samples(self.inputs, feeds)
+            if rows > 1 and None in self.layouts.values():  # which are computed for one sample at a time
+                parts = [self.sources_of(self.row(feeds, i)) for i in range(rows)]
+                return {v: torch.cat([p[v] for p in parts]) for v in parts[0]}
+            trace = self.boundary.run(self.feed(feeds))
         for s in self.sources:
             if s.value in feeds:
                 x = feeds[s.value]
                 made[s.value] = x[None] if self.inputs[s.value].batch_axis is None else x
             else:
                 assert trace is not None
-                made[s.value] = _first(trace[s.value], self.source_axis(s))
+                made[s.value] = rows_first(trace[s.value][None], self.layout(s))[0]
         return made
 
     def sources_at(self, trace: Trace) -> dict[str, Tensor]:
-        return {s.value: _first(trace[s.value], self.source_axis(s)) for s in self.sources}
+        return {s.value: rows_first(trace[s.value][None], self.layout(s))[0] for s in self.sources}
 
 
-def _native(x: Tensor, axis: int | None) -> Tensor:
-    return x[0] if axis is None else x if axis == 0 else x.movedim(0, axis)
+def rows_first(r: Tensor, layout: Layout | None) -> Tensor:
+    """(T, *value as the model holds it) → (T, rows, …); one row where it holds no samples."""
+    return r[:, None] if layout is None else layout.rows_first(r)
 
 
-def _first(x: Tensor, axis: int | None) -> Tensor:
-    return x[None] if axis is None else x if axis == 0 else x.movedim(axis, 0)
+def _native(r: Tensor, layout: Layout | None) -> Tensor:
+    """(T, rows, …) → (T, *value)."""
+    return r[:, 0] if layout is None else layout.native(r)
 
 
 def compile_problem(
@@ -191,26 +199,28 @@ def compile_problem(
         clean=Forward(graph, graph.inputs, wanted, keep | read_by_index),
         path=Forward(graph, path_feeds, [*seeds, *layers], keep),
         boundary=boundary,
-        axes=_axes(boundary, boundaries, inputs, context) if boundary else {},
+        layouts=_layouts(boundary, boundaries, inputs, context) if boundary else {},
         index_walks=index_walks,
         needs_integers=any(v in integers for n in rest for v in n.inputs),
         per_row=graph.descendants(names),
     )
 
 
-def _axes(boundary: Forward, values: Sequence[str], inputs: Mapping[str, Spec], context: Context) -> dict[str, int]:
-    """Where values computed from integer inputs hold the samples: an embedding of turned indices has them elsewhere."""
+def _layouts(
+    boundary: Forward, values: Sequence[str], inputs: Mapping[str, Spec], context: Context
+) -> dict[str, Layout | None]:
+    """Where values computed from integer inputs hold the samples: an embedding of turned, or of flattened, indices has
+    them elsewhere. None where the model takes one sample only, which such a value then holds as a whole."""
 
-    def copies(rows: np.ndarray) -> Trace:
-        first = {n: x if inputs[n].batch_axis is None else x[:1].expand(len(rows), *x.shape[1:]) for n, x in context.feeds.items()}
-        return boundary.run({n: inputs[n].native(x) for n, x in first.items()})
+    def at(rows: np.ndarray) -> Trace:
+        return boundary.run({n: inputs[n].native(x) for n, x in context.take(context.feeds, rows % context.n).items()})
 
     try:
         with torch.inference_mode():
-            found = layouts(values, copies, 2, None)
+            found = layouts(values, at, 2, None)
     except OnnxplainError:  # the model insists on its number of samples
-        return {}
-    return {v: layout.axis for v, layout in found.items() if layout is not None and layout.each == 1}
+        return dict.fromkeys(values) if fixed_rows(inputs) == 1 else {}
+    return {v: layout for v, layout in found.items() if layout is not None}
 
 
 def _between(graph: Graph, seeds: Sequence[str], sources: Sequence[str], active: frozenset[str]) -> list[str]:

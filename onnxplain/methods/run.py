@@ -23,7 +23,7 @@ from .chunks import Sizes, bytes_from, measure, sizes
 from .context import Context
 from .goals import Goals
 from .problem import Problem
-from .sample_axes import Layouts, layouts
+from .sample_axes import Layout, Layouts, layouts
 from .sums import Differences, Sums
 
 #: what the samples of a first forward pass take up at the inputs, at most
@@ -219,7 +219,7 @@ class Runner:
         assert step.x0 is not None
         x0 = dict(step.x0)
         rows0 = next(iter(x0.values())).shape[0]
-        apart = all(p.source_axis(s) == 0 for s in p.sources) and not p.needs_integers and self.fixed is None
+        apart = all(p.layout(s) == Layout() for s in p.sources) and not p.needs_integers and self.fixed is None
         if apart and (rows0 != at or not step.pairs):
             trace0 = self.goals.at_baseline(x0, integers)
             pairing = Pairing(at, rows0, p.per_row)

@@ -29,6 +29,14 @@ class Layout:
             return r.unflatten(1 + self.axis, (-1, self.each)).movedim(1 + self.axis, 1)
         return r.unflatten(1 + self.axis, (self.each, -1)).movedim(2 + self.axis, 1)
 
+    def native(self, r: Tensor) -> Tensor:
+        """(T, rows, …) → (T, *value)."""
+        if self.each == 1:
+            return r.movedim(1, 1 + self.axis)
+        if self.samples_first:
+            return r.movedim(1, 1 + self.axis).flatten(1 + self.axis, 2 + self.axis)
+        return r.movedim(1, 2 + self.axis).flatten(1 + self.axis, 2 + self.axis)
+
 
 #: by internal value; None where no layout fits; a value that was not looked at is missing
 Layouts = Mapping[str, Layout | None]

@@ -13,7 +13,7 @@ from ..graph.pairing import Pairing
 from ..graph.plan import Trace
 from ..layers.shapes import all_finite
 from .base import Statistic, Step
-from .problem import Problem
+from .problem import Problem, rows_first
 from .sample_axes import Layouts, layer_rows
 
 #: (value, asked)
@@ -44,7 +44,7 @@ class Sums:
         p = self.problem
         for s in p.sources:
             if (r := relevance.get(s.value)) is not None:
-                r = p.rows_first(r, p.source_axis(s))
+                r = rows_first(r, p.layout(s))
                 if step.factor is not None:
                     r = r * step.factor[s.value]
                 r = self._powers("source", (s.value, asked), r, step, targets)
