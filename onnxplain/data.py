@@ -58,9 +58,12 @@ def prepare(
     what: str = "data",
     explained: bool = True,
 ) -> dict[str, Tensor]:
-    """Tensors by input name with the sample axis first (inputs without one as they are). Raises `InputError`; what is
-    only predicted, not `explained`, may hold infinite numbers (a mask of −∞), or none at all."""
+    """Tensors by input name with the sample axis first (inputs without one as they are). The one row of an input that
+    the model fixes to one row goes with every sample of the others. Raises `InputError`; what is only predicted, not
+    `explained`, may hold infinite numbers (a mask of −∞), or none at all."""
     tensors = {n: to_tensor(specs[n], x, dtype, what, explained) for n, x in by_input(specs, data, what).items()}
+    most = max((t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None), default=1)
+    tensors = {n: t.expand(most, *t.shape[1:]) if specs[n].fixed_batch == 1 and len(t) == 1 else t for n, t in tensors.items()}
     counts = {n: t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None and (explained or t.numel())}
     if len(set(counts.values())) > 1:
         raise InputError(

@@ -133,13 +133,13 @@ def batch_axes(
 
 def without_samples(inputs: Sequence[str], outputs: Sequence[str], types: Mapping[str, ValueType]) -> frozenset[str]:
     """Values whose first axis can hold no samples: a fixed size beside a free one, or beside a 1, is a shared table's,
-    say; where all are fixed, differ, and none is 1, a call is one sample as a whole."""
+    say; where all are fixed, differ, and none is 1, a call is one sample as a whole. A 1 is one sample (`data.prepare`
+    repeats it where the other inputs hold several)."""
     first = {n: t.shape[0] for n in (*inputs, *outputs) if (t := types.get(n)) is not None and t.shape}
     sizes = {first[n] for n in inputs if n in first}
     if len(sizes - {None}) < 2:
         return frozenset()
-    free = any(isinstance(s, str) for s in sizes)
-    return frozenset(n for n, s in first.items() if isinstance(s, int) and (s != 1 or (free and n in inputs)))
+    return frozenset(n for n, s in first.items() if isinstance(s, int) and s != 1)
 
 
 def axis_names(sample_shape: Sequence[int | None]) -> tuple[str, ...]:

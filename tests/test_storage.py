@@ -288,7 +288,7 @@ def test_a_saved_archive_holds_plain_arrays_only(tmp_path):
         assert all(arrays[name].dtype.kind in "fiu" for name in arrays.files)
 
 
-@pytest.mark.skipif(optional("h5py") is None, reason="h5py is not installed")
+@pytest.mark.skipif(optional("h5netcdf") is None or optional("h5py") is None, reason="h5netcdf is not installed")
 @pytest.mark.parametrize("engine", ["netcdf4", "h5netcdf"])
 def test_either_netcdf_library_reads_what_the_other_wrote(tmp_path, monkeypatch, engine):
     one().save(tmp_path / "x.nc")

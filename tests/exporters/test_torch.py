@@ -165,3 +165,8 @@ def test_samples_go_one_by_one_where_only_one_of_two_inputs_was_exported_with_fr
     data = {"x": np.random.default_rng(0).normal(size=(3, 3)), "y": np.random.default_rng(1).normal(size=(3, 5))}
     gradient_equals_autograd(model, data)
     deep_lift_is_complete(model, data, 1e-12)
+    shared = {"x": data["x"], "y": data["y"][:1]}  # one row goes with every sample, and is explained for each
+    repeated = {"x": data["x"], "y": np.repeat(shared["y"], 3, axis=0)}
+    few, many = (ox.explain(model, d, "deeplift", target="all") for d in (shared, repeated))
+    assert few["y"].values.shape == (3, 5, 4)
+    assert np.array_equal(few["y"].values, many["y"].values) and np.array_equal(few["x"].values, many["x"].values)
