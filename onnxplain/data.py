@@ -79,9 +79,9 @@ def as_declared(spec: Spec, y: Tensor, texts: Mapping[int, str] | None = None) -
     array = y.cpu().numpy()
     if spec.dtype == "string":
         return decoded(array, {**spec.texts, **(texts or {})})
-    if spec.floating and array.dtype == np.float64:
+    if spec.floating and array.dtype == np.float64 and spec.dtype in (*NUMPY_TYPES, "bfloat16"):
         return array
-    if is_of_few_bits(spec.dtype) and spec.dtype != "bfloat16":
+    if is_of_few_bits(spec.dtype):
         return packed(array, spec.dtype)
     if spec.dtype not in NUMPY_TYPES:
         return array

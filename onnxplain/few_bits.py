@@ -27,5 +27,5 @@ def plain(array: np.ndarray) -> np.ndarray:
 def packed(array: np.ndarray, dtype: str) -> np.ndarray:
     """The numbers in the type that an ONNX name ("float8e4m3fn", "uint4") means; as they are without ml_dtypes."""
     types = optional("ml_dtypes")
-    name = dtype.replace("8e", "8_e").replace("4e2m1", "4_e2m1fn")
+    name = dtype.replace("8e8m0", "8_e8m0fnu").replace("8e", "8_e").replace("4e2m1", "4_e2m1fn")
     return array.astype(getattr(types, name)) if hasattr(types, name) else array

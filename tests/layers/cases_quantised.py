@@ -49,4 +49,7 @@ CASES = [
     Case("DynamicQuantizeLinear", [np.zeros((2, 3), np.float32)], opset=11, n_outputs=3, note="zeros"),
     Case("Cast", [60 * X], {"to": 17}, opset=19, note="float8e4m3fn is not numpy's", ort=False, **ROUNDS),
     Case("Cast", [X], {"to": 23}, opset=23, note="float4e2m1 is not numpy's", ort=False, **ROUNDS),
+    Case("Cast", [20 * X], {"to": 17, "saturate": 0}, opset=19, note="float8e4m3fn without saturation", ort=False, **ROUNDS),
+    Case("Cast", [X], {"to": 24}, opset=24, note="float8e8m0 is not numpy's", ort=False, **ROUNDS),
+    Case("Cast", [X], {"to": 24, "round_mode": "nearest"}, opset=24, note="float8e8m0, the nearer", ort=False, **ROUNDS),
 ]

@@ -1,4 +1,4 @@
-"""Cast and CastLike where one side is not floating."""
+"""Cast and CastLike where the result is not floating, or what is cast is not."""
 
 from __future__ import annotations
 
@@ -29,3 +29,32 @@ class Convert(Integer):
     def forward(self, *inputs: Tensor) -> Tensor:
         args = self.full(inputs)
         return args[0].to(self.dtype or args[1].dtype)
+
+
+#: ONNX's integer types of 4 and 2 bits → (bits, what holds them)
+_FEW: dict[int, tuple[int, torch.dtype]] = {
+    21: (4, torch.uint8),
+    22: (4, torch.int8),
+    25: (2, torch.uint8),
+    26: (2, torch.int8),
+}
+
+
+class ConvertToFew(Integer):
+    """x cut off to an integer, of which the lowest bits are kept."""
+
+    onnx = {"Cast": 6}
+
+    def __init__(self, node: OnnxNode) -> None:
+        super().__init__(node.constants, node.dynamic)
+        self.bits, self.dtype = _FEW[node.attr("to")]
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> ConvertToFew | None:
+        return cls(node) if node.attr("to") in _FEW else None
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        (x,) = self.full(inputs)
+        whole = torch.where(x.isfinite(), x, 0).long()
+        half = 0 if self.dtype == torch.uint8 else 2 ** (self.bits - 1)
+        return ((whole + half).remainder(2**self.bits) - half).to(self.dtype)

@@ -18,6 +18,10 @@ _EXTREMES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor], float]]
     "ReduceMin": (torch.amin, torch.argmin, math.inf),
     "GlobalMaxPool": (torch.amax, torch.argmax, -math.inf),
 }
+#: (least, largest) number of each type without an infinite one
+LIMITS = {t: (torch.iinfo(t).min, torch.iinfo(t).max) for t in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)} | {
+    torch.bool: (False, True)
+}
 
 
 class ReduceExtreme(Reducing):
@@ -33,7 +37,8 @@ class ReduceExtreme(Reducing):
         args = self.full(inputs)
         x, axes = args[0], self.reduced(args)
         if any(x.shape[a] == 0 for a in axes):
-            return x.new_full(self.result_shape(x, axes), self.of_nothing)
+            nothing = self.of_nothing if x.is_floating_point() else LIMITS[x.dtype][self.extreme is torch.amin]
+            return x.new_full(self.result_shape(x, axes), nothing)
         return self.extreme(x, axes, self.keep) if axes else x
 
     def winners(self, inputs: Sequence[Tensor]) -> Tensor:

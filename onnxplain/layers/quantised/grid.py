@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+#: to which of two neighbours a number goes: "even", the nearer one, of two as near the even one; "nearest": the upper one
+ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "even": torch.round,
+    "nearest": lambda x: (x + 0.5).floor(),
+    "up": torch.ceil,
+    "down": torch.floor,
+}
+
 
 @dataclass(frozen=True)
 class Grid:
-    """Whole numbers from `low` to `high`; or, with `mantissa` bits, floating ones whose smallest normal is 2^`least`."""
+    """Whole numbers from `low` to `high`; or, with `mantissa` bits, floating ones whose smallest normal is 2^`least`.
+
+    One that has no sign takes |x|. `beyond`: what larger numbers than `high` become, where not `high`.
+    """
 
     low: float
     high: float
     mantissa: int | None = None
     least: int = 0
+    rounding: str = "even"
+    beyond: float | None = None
 
     def nearest(self, x: Tensor) -> Tensor:
-        """The nearest number of unlimited range, the even one of two."""
+        """The number of unlimited range that x is rounded to."""
+        rounded = ROUNDINGS[self.rounding]
         if self.mantissa is None:
-            return x.round()
+            return rounded(x)
+        x = x.abs() if self.low > 0 else x
         exponent = torch.frexp(x).exponent - 1
         step = torch.ldexp(torch.ones_like(x), exponent.clamp(min=self.least) - self.mantissa)
-        return (x / step).round() * step
+        return rounded(x / step) * step
 
     def held(self, x: Tensor) -> Tensor:
         """x, cut off where the type ends."""
-        return x.clamp(self.low, self.high)
+        end = x.clamp(self.low, self.high)
+        return end if self.beyond is None else torch.where(x.abs() > self.high, x.sign() * self.beyond, end)
+
+    def open(self) -> Grid:
+        """The same without saturation: what is too large is infinite where the type has that, else no number."""
+        return replace(self, beyond=math.inf if self == GRIDS[19] else math.nan)
 
 
 def _whole(bits: int, signed: bool) -> Grid:
@@ -53,6 +75,7 @@ GRIDS: dict[int, Grid] = {
     19: _minifloat(57344, 2, -14),  # float8e5m2
     20: _minifloat(57344, 2, -15),  # float8e5m2fnuz
     23: _minifloat(6, 1, 0),  # float4e2m1
+    24: Grid(2.0**-127, 2.0**127, 0, -127, "up"),  # float8e8m0: powers of two
 }
 _OF_DTYPE = {torch.uint8: 2, torch.int8: 3, torch.uint16: 4, torch.int16: 5}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -48,10 +50,12 @@ class Quantize(Elementwise):
             scale, grid = torch.ones((), dtype=node.dtype), GRIDS.get(node.attr("to"))
             if grid is None or grid.mantissa is None:
                 return None  # a cast to whole numbers cuts off, and is no quantisation
+            if grid.low > 0:
+                grid = replace(grid, rounding=node.attr("round_mode", "up"))
         if not node.only_dynamic(0) or not node.is_floating(0) or scale is None or grid is None:
             return None
         if grid.mantissa is not None and not node.attr("saturate", 1):
-            return None  # too large a number becomes NaN
+            grid = grid.open()
         options = bool(node.attr("inverse", 0)), bool(node.attr("together", 0))
         return cls(scale, zero_point, grid, along_of(node), *options)
 
