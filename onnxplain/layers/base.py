@@ -103,10 +103,22 @@ class Layer(torch.nn.Module):
             entries.append((since, cls))
             entries.sort(key=lambda e: -e[0])
 
-    def __getattr__(self, name: str) -> Any:
-        # constants are read at every call; torch looks for parameters first, which takes as long as a small product
-        constants = self.__dict__.get("_buffers", {})
-        return constants[name] if name in constants else super().__getattr__(name)
+    # Constants are read at every call. torch looks for them in one dict after the other, which takes as long as a small
+    # product: so each is an attribute of its own as well.
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        super().register_buffer(name, tensor, persistent)
+        self.__dict__[name] = tensor
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in self.__dict__.get("_buffers", ()):
+            self.__dict__[name] = value
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Layer:
+        super()._apply(fn, recurse)
+        self.__dict__.update(self._buffers)
+        return self
 
     @classmethod
     def build(cls, node: OnnxNode) -> Layer | None:
@@ -115,6 +127,8 @@ class Layer(torch.nn.Module):
 
     if TYPE_CHECKING:  # each operator has its own number of inputs, and one output or a tuple of them
         forward: Callable[..., Any]
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
         raise NotImplementedError(type(self).__name__)

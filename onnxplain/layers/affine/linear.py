@@ -117,9 +117,10 @@ class Linear(Affine):
         return y.squeeze(-2 if x.dim() > 1 else -1) if self.vector else y
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
-        w = (self.w if part == "all" else part_of(self.w, part)).mT
+        w = self.w if part == "all" else part_of(self.w, part)
         if self.plain:
-            return torch.matmul(r, w)
+            return torch.nn.functional.linear(r, w)
+        w = w.mT
         shape = like.mT.shape if self.flip else like.shape
         if self.side == "right":
             r = r[..., None] if self.vector else r
