@@ -58,7 +58,9 @@ class Model:
         plan = Forward(self.graph, self.graph.inputs, self.graph.outputs, [])
         if any(x.numel() == 0 for x in feeds.values()):  # an empty value has no rows to go through in pieces
             return self._whole(plan, feeds)
-        whole = any(s.batch_axis is None and o not in self.graph.constants for o, s in self.outputs.items())
+        whole = self.graph.joins_samples or any(
+            s.batch_axis is None and o not in self.graph.constants for o, s in self.outputs.items()
+        )
         size = fixed or (n if whole else PREDICT_ROWS)
         parts: dict[str, list[Tensor]] = {o: [] for o in self.outputs}
         with torch.inference_mode():

@@ -42,6 +42,8 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
 
     if model.source is None:
         return _skip(strict, "its file is not kept in memory: it is too large (2 GB), or was loaded with verify='never'")
+    if names := model.raw.draws:
+        return _skip(strict, f"it draws random numbers, at nodes {list(names)[:3]}: here the same at every call, there others")
     try:
         runtime = session(model.source)
     except Exception as error:  # noqa: BLE001 — onnxruntime's errors have no common base

@@ -15,10 +15,8 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_h
 from ..errors import InputError, ModelError
 from .classes import with_plain_classes
 from .functions import expanded
+from .lifted import lifted
 from .nodes import newest_opset
-
-#: the oldest opset whose operators are read as they stand
-OLDEST_OPSET = 7
 
 
 def read(source: Any) -> ModelProto:
@@ -51,6 +49,7 @@ def read(source: Any) -> ModelProto:
         )
     _check(proto, name)
     _load_external(proto, folder, name)
+    proto = lifted(proto, name)
     if proto.functions:
         proto = _inline(proto, name)
     return expanded(with_plain_classes(proto))
@@ -82,14 +81,10 @@ def _check(proto: ModelProto, name: str) -> None:
     if not proto.opset_import:
         raise ModelError(f"{name} does not say which opset it uses: not a valid ONNX model, or truncated")
     opset = opset_of(proto)
-    if opset is not None and not OLDEST_OPSET <= opset <= newest_opset():
-        hint = (
-            "convert it with onnx.version_converter.convert_version(model, 13)"
-            if opset < OLDEST_OPSET
-            else "install a newer onnx, or export with a lower opset"
-        )
+    if opset is not None and not 1 <= opset <= newest_opset():
         raise ModelError(
-            f"{name} uses opset {opset}; opsets {OLDEST_OPSET} to {newest_opset()} (the newest this onnx {onnx.__version__} knows) are read: {hint}"
+            f"{name} uses opset {opset}; opsets 1 to {newest_opset()} (the newest this onnx {onnx.__version__} knows) are read: "
+            "install a newer onnx, or export with a lower opset"
         )
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-RANDOM = "it draws random numbers: no two runs agree, and onnxruntime's generator cannot be followed; export the model for inference"
-
 #: operator → what the error says of it
 REASONS: dict[str, str] = {
-    **dict.fromkeys(
-        ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"), RANDOM
-    ),
-    "Dropout": "it drops values at random, as in training: export the model for inference",
+    "BatchNormalization": "in training mode before opset 14, or of unknown rank: export the model for inference",
 }
 
 

@@ -12,7 +12,7 @@ from ..layers.base import operator_key
 #: operators with a layer that ONNX does not know, at the model's opset or at all; the result is like the first input
 LIKE_THEIR_INPUT = frozenset(
     {
-        *("LayerNormalization", "SimplifiedLayerNormalization", "onnxplain:Gate", "onnxplain:Hold"),
+        *("LayerNormalization", "SimplifiedLayerNormalization", "onnxplain:Gate", "onnxplain:Hold", "onnxplain:Together"),
         *("com.microsoft:Gelu", "com.microsoft:FastGelu", "com.microsoft:QuickGelu"),
     }
 )

@@ -97,6 +97,11 @@ class Graph:
         return any(n.layer.joins_samples for n in self.every_node())
 
     @cached_property
+    def draws(self) -> tuple[str, ...]:
+        """The nodes that draw random numbers."""
+        return tuple(n.name for n in self.every_node() if n.layer.draws)
+
+    @cached_property
     def rounds(self) -> bool:
         """Whether values are rounded to few bits on the way."""
         return any(n.layer.rounds for n in self.every_node())

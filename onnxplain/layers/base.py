@@ -93,6 +93,8 @@ class Layer(torch.nn.Module):
     joins_samples: ClassVar[bool] = False
     #: True where its indices may say which sample a slice is of: at a baseline there must be as many of them
     counts_samples: ClassVar[bool] = False
+    #: True where it draws random numbers
+    draws: ClassVar[bool] = False
     #: True where it rounds to few bits
     rounds: ClassVar[bool] = False
 

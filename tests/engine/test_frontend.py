@@ -101,14 +101,6 @@ def test_explanations_do_not_depend_on_the_opset(builder: Any, opset: int) -> No
     close(here, there, 1e-12)
 
 
-@pytest.mark.parametrize("old", [1, 6])
-def test_an_opset_that_is_too_old_is_refused_with_a_way_out(old: int) -> None:
-    proto = mlp()
-    proto.opset_import[0].version = old
-    with pytest.raises(ox.ModelError, match=rf"opset {old}.*version_converter"):
-        ox.load(proto)
-
-
 def test_an_opset_newer_than_onnx_is_refused_with_a_way_out() -> None:
     proto = mlp()
     newer = onnx.defs.onnx_opset_version() + 1

@@ -17,7 +17,7 @@ from .einsum import einsum
 from .losses import negative_log_likelihood, softmax_cross_entropy
 from .lp_pool import global_lp_pool, lp_pool
 from .ml import ML
-from .norms import batch_norm, group_norm, instance_norm, layer_norm
+from .norms import group_norm, instance_norm, layer_norm
 from .quantised import QUANTISED
 from .recurrent import RECURRENT
 from .reductions import l1, l2, log_sum, sum_square
@@ -26,6 +26,7 @@ from .sampled import deform_conv, roi_align
 from .sequence_map import sequence_map
 from .signal import causal_conv, stft
 from .training import TRAINING
+from .training_mode import batch_norm, dropout
 from .weights import convolution, gemm
 
 #: operator ("Attention", "com.microsoft:Attention") → what writes its parts
@@ -39,6 +40,7 @@ LOWERED: dict[str, Callable[[Body], None]] = {
     "Conv": convolution,
     "ConvTranspose": convolution,
     "DeformConv": deform_conv,
+    "Dropout": dropout,
     "Einsum": einsum,
     "Gemm": gemm,
     "GlobalLpPool": global_lp_pool,

@@ -34,7 +34,7 @@ class BatchNorm(Affine):
     @classmethod
     def build(cls, node: OnnxNode) -> BatchNorm | None:
         # training mode takes its statistics from x; spatial = 0 (opset 7) has one statistic per element
-        if not node.only_dynamic(0) or node.attr("training_mode", 0) or not node.attr("spatial", 1):
+        if not node.only_dynamic(0) or node.attr("training_mode", 0) or not node.attr("spatial", 1) or node.n_outputs > 1:
             return None
         constants = [node.constant(i) for i in range(1, 5)]
         if any(v is None for v in constants):

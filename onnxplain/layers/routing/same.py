@@ -26,11 +26,26 @@ class Identity(Moving):
         return g
 
 
+class Together(Moving):
+    """x, of which something is made from all samples at once. No file holds this operator; operators that are written out
+    as others may."""
+
+    onnx = {"onnxplain:Together": 1}
+    steered = False
+    joins_samples = True
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.full(inputs)[0]
+
+    def pull(self, g: Tensor, i: int, args: Sequence[Any]) -> Tensor:
+        return g
+
+
 class Dropout(Moving):
     """x: at inference nothing is dropped; the mask (the second output) says so with True from opset 12 on.
 
     Before, the standard left its value open and onnxruntime writes zeros, until opset 10 as floating numbers.
-    In training what is dropped is random, unless the ratio is 0: a mode that is computed is looked at then.
+    In training, what is dropped is drawn, unless the ratio is 0: another layer.
     """
 
     onnx = {"Dropout": 7}
@@ -44,12 +59,11 @@ class Dropout(Moving):
     def takes(cls, node: OnnxNode) -> bool:
         training, ratio = node.constant(2), node.constant(1)
         drops = not node.has(1) or ratio is None or bool((ratio != 0).any())
-        return training is None or not bool(training.any()) or not drops or node.is_dynamic(1)
+        still = training is None or not bool(training.any())
+        return not node.is_dynamic(2) and (still or (not drops and not node.is_dynamic(1)))
 
     def forward(self, *inputs: Tensor) -> Any:
-        x, ratio, training = (*self.full(inputs), None, None)[:3]
-        if training is not None and bool(training.any()) and (ratio is None or bool((ratio != 0).any())):
-            raise ValueError("Dropout in training mode drops at random: there is nothing to explain")
+        x = self.full(inputs)[0]
         if not self.with_mask:
             return x
         dtype = torch.bool if self.opset >= 10 else x.dtype
