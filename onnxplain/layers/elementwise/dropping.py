@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from ..base import Layer, OnnxNode
@@ -11,9 +13,12 @@ from ..settling import Settling
 
 
 class Dropping(Elementwise):
-    """y = x / (1 − ratio) where it is kept, else 0; which that is depends on an element's place alone."""
+    """y = x / (1 − ratio) where it is kept, else 0; which that is depends on an element's place alone.
 
-    onnx = {"Dropout": 12}
+    A Dropout whose mode is computed settles as one named "Dropping", which keeps everything where nothing is to be dropped.
+    """
+
+    onnx = {"Dropout": 12, "onnxplain:Dropping": 1}
     adjoint_reads = frozenset()
     draws = True
     joins_samples = True
@@ -25,9 +30,10 @@ class Dropping(Elementwise):
     @classmethod
     def build(cls, node: OnnxNode) -> Layer | None:
         training, ratio = node.constant(2), node.constant(1)
-        known = training is not None and bool(training.any()) and not node.is_dynamic(1)
-        share = 0.5 if ratio is None else float(ratio)
-        return cls(node, share) if known and share and node.only_dynamic(0) and node.n_outputs == 1 else None
+        drops = training is not None and bool(training.any())
+        share = (0.5 if ratio is None else float(ratio)) if drops else 0.0
+        fits = node.only_dynamic(0) and node.is_floating(0) and node.n_outputs == 1
+        return cls(node, share) if fits and (share or node.op == "Dropping") else None
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
         return kept(self.node, x, self.ratio).to(x.dtype) / (1 - self.ratio)
@@ -52,4 +58,5 @@ class DroppingBy(Settling, Elementwise):
 
     @classmethod
     def build(cls, node: OnnxNode) -> Layer | None:
-        return super().build(node) if node.n_outputs == 1 else None
+        settling = super().build(replace(node, op="Dropping", domain="onnxplain"))
+        return settling if node.n_outputs == 1 else None
