@@ -14,7 +14,7 @@ from ..errors import InputError, RuleError, first_line
 from ..layers.base import Layer
 from ..layers.control import Control
 from ..layers.shapes import stand_in
-from ..rules.base import Relevances, Rule, Site
+from ..rules.base import Relevances, Rule, Single, Site
 from .graph import Graph, Node
 from .pairing import Pairing, steady
 from .rectified import rectified
@@ -60,10 +60,7 @@ class Forward:
         for v, k in last.items():
             if v not in kept:
                 frees[k].append(self.index[v])
-        self.steps = [
-            (n, n.layer.forward, getter(n.inputs, self.index), [self.index[v] for v in n.outputs], f)
-            for n, f in zip(self.nodes, frees, strict=True)
-        ]
+        self.calls = [_call(n, self.index, f) for n, f in zip(self.nodes, frees, strict=True)]
 
     def run(self, feeds: Mapping[str, Tensor]) -> Trace:
         slots: list[Tensor | None] = [None] * self.size
@@ -73,12 +70,12 @@ class Forward:
         for v, c in self.constants.items():
             slots[self.index[v]] = c
         try:
-            for node, forward, inputs_in, outs, frees in self.steps:  # noqa: B007 — an error names the node
-                made = forward(*inputs_in(slots))
-                if len(outs) == 1 and not isinstance(made, tuple):
-                    slots[outs[0]] = made
+            for node, forward, one, several, out, outs, frees in self.calls:  # noqa: B007 — an error names the node
+                made = forward(slots[one]) if several is None else forward(*several(slots))
+                if outs is None and not isinstance(made, tuple):
+                    slots[out] = made
                 else:
-                    _store(slots, outs, made if isinstance(made, tuple) else (made,))
+                    _store(slots, (out,) if outs is None else outs, made if isinstance(made, tuple) else (made,))
                 for i in frees:
                     if (x := slots[i]) is not None:
                         key = x.shape, x.dtype
@@ -94,6 +91,20 @@ class Forward:
                 "do all inputs have the shapes the model was made for?"
             ) from error
         return Trace(slots, self.index)
+
+
+#: a node, its function, the slot it reads (or what takes several from theirs), the slot it fills (or several), those
+#: that are freed after it
+Call = tuple[Node, Callable[..., Any], int, Callable[[list[Any]], Sequence[Any]] | None, int, Sequence[int] | None, list[int]]
+
+
+def _call(n: Node, index: Mapping[str, int], frees: list[int]) -> Call:
+    several, outs = getter(n.inputs, index), [index[v] for v in n.outputs]
+    one, out = len(n.inputs) == 1, len(outs) == 1
+    return (
+        *(n, n.layer.forward, index[n.inputs[0]] if one else 0, None if one else several),
+        *(outs[0] if out else 0, None if out else outs, frees),
+    )
 
 
 def _store(slots: list[Tensor | None], outs: Sequence[int], made: Sequence[Tensor]) -> None:
@@ -115,11 +126,13 @@ def getter(values: Sequence[str], index: Mapping[str, int]) -> Callable[[list[An
 class Visit:
     """A node's place in a walk. `reads`, `makes`: the values its site holds, `inputs_in`, `outputs_in` take them out of
     their slots. Relevance arrives in the slots `arrives` (of which `frees` are then empty) and leaves for `leaves`,
-    (position in the rule's result, slot). `direct`: the rule as a function that needs no site, if it is one."""
+    (position in the rule's result, slot). `direct`: the rule as a function that needs no site, if it is one; `single`:
+    as a function of three tensors."""
 
     node: Node
     rule: Rule
     direct: Callable[..., Relevances] | None
+    single: Single | None
     settles: bool
     reads: tuple[str, ...]
     makes: tuple[str, ...]
@@ -176,6 +189,7 @@ class Backward:
         self.keep: set[str] = set(sources)
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
+        self.calls = [(v, v.single, *self._slots(v)) for v in self.visits]
 
     def _visit(
         self, n: Node, rule: Rule, graph: Graph, active: frozenset[str], stand_for: Mapping[str, str]
@@ -196,6 +210,7 @@ class Backward:
             node=n,
             rule=rule,
             direct=None if settles(n) else rule.direct(n.layer),
+            single=rule.single(n.layer, rectified) if len(n.inputs) == 1 == len(n.outputs) and not settles(n) else None,
             settles=settles(n),
             reads=n.inputs,
             makes=makes,
@@ -220,35 +235,63 @@ class Backward:
         relevance: list[Tensor | None] = [None] * self.size
         for v, r in seeds.items():
             relevance[self.index[v]] = r
-        slots = trace.slots
+        slots: list[Any] = trace.slots
         plain = trace0 is None and observe is None
-        for visit in self.visits:
-            arrives = visit.arrives
-            given = (relevance[arrives[0]],) if len(arrives) == 1 else tuple([relevance[o] for o in arrives])
-            if given[0] is None and all(r is None for r in given):
-                continue
-            try:
-                if plain and visit.direct is not None:
-                    pulled = visit.direct(given, visit.inputs_in(slots), visit.outputs_in(slots))
-                else:
-                    site = visit.site(trace, trace0, pairing)
-                    pulled = (visit.rule if observe is None else visit.rule.watched(observe))(site, given)
-                    if observe is not None:
-                        carried = [p if a else None for p, a in zip(pulled, site.active, strict=False)]
-                        observe(visit.node, given, tuple(carried), site)
-            except (RuntimeError, LookupError, ValueError, TypeError) as error:
-                said = first_line(error)
-                raise RuleError(f"node {visit.node.name!r} ({visit.node.op}) under {visit.rule!r}: {said}") from error
-            except RuleError as error:
-                raise RuleError(f"node {visit.node.name!r} ({visit.node.op}): {error}") from error
-            for o in visit.frees:
-                relevance[o] = None
-            n = len(pulled)
-            for i, slot in visit.leaves:
-                if i < n and (p := pulled[i]) is not None:
-                    before = relevance[slot]
-                    relevance[slot] = p if before is None else before + p
+        try:
+            for visit, single, x, y, at, to, frees in self.calls:
+                if single is None or not plain:
+                    _step(visit, relevance, trace, trace0, pairing, observe)
+                elif (given := relevance[at]) is not None:
+                    p = single(given, slots[x], slots[y])
+                    if frees:
+                        relevance[at] = None
+                    if p is not None:
+                        before = relevance[to]
+                        relevance[to] = p if before is None else before + p
+        except (RuntimeError, LookupError, ValueError, TypeError) as error:
+            said = first_line(error)
+            raise RuleError(f"node {visit.node.name!r} ({visit.node.op}) under {visit.rule!r}: {said}") from error
+        except RuleError as error:
+            raise RuleError(f"node {visit.node.name!r} ({visit.node.op}): {error}") from error
         return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
+
+    def _slots(self, visit: Visit) -> tuple[int, int, int, int, bool]:
+        """Of a visit that is `single`: the slots of its input and output, and of their relevances, input's first; and
+        whether the output's is then empty."""
+        if visit.single is None:
+            return 0, 0, 0, 0, False
+        (x,), (y,) = visit.reads, visit.makes
+        return self.index[x], self.index[y], visit.arrives[0], visit.leaves[0][1], bool(visit.frees)
+
+
+def _step(
+    visit: Visit,
+    relevance: list[Tensor | None],
+    trace: Trace,
+    trace0: Trace | None,
+    pairing: Pairing | None,
+    observe: Observer | None,
+) -> None:
+    """One node of a walk: relevance moves from the slots of its outputs to those of its inputs."""
+    arrives = visit.arrives
+    given = (relevance[arrives[0]],) if len(arrives) == 1 else tuple([relevance[o] for o in arrives])
+    if given[0] is None and all(r is None for r in given):
+        return
+    if visit.direct is not None and trace0 is None and observe is None:
+        pulled = visit.direct(given, visit.inputs_in(trace.slots), visit.outputs_in(trace.slots))
+    else:
+        site = visit.site(trace, trace0, pairing)
+        pulled = (visit.rule if observe is None else visit.rule.watched(observe))(site, given)
+        if observe is not None:
+            carried = [p if a else None for p, a in zip(pulled, site.active, strict=False)]
+            observe(visit.node, given, tuple(carried), site)
+    for o in visit.frees:
+        relevance[o] = None
+    n = len(pulled)
+    for i, slot in visit.leaves:
+        if i < n and (p := pulled[i]) is not None:
+            before = relevance[slot]
+            relevance[slot] = p if before is None else before + p
 
 
 def settles(node: Node) -> bool:

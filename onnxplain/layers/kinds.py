@@ -7,7 +7,7 @@ axis; `x0`, `y0` are the values at the baseline.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeGuard
 
 import torch
 from torch import Tensor
@@ -127,6 +127,11 @@ class Elementwise(Layer):
         (g,) = cotangents
         assert g is not None
         return (sum_to(self.pull(g, inputs[0], outputs[0]), inputs[0].shape),)
+
+
+def alone(layer: Layer) -> TypeGuard[Elementwise]:
+    """Whether a layer is Elementwise without constants of its own, by which x could be broadcast: y has x's shape."""
+    return isinstance(layer, Elementwise) and next(layer.buffers(), None) is None
 
 
 class Additive(Bound):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .matching import Walk
 
 Relevances = tuple[Tensor | None, ...]
+#: a rule on a layer with one input x and one output y: (relevance at y, x, y) → relevance at x
+Single = Callable[[Tensor, Tensor, Tensor], Tensor | None]
 
 NOTHING: frozenset[str] = frozenset()
 INPUTS: frozenset[str] = frozenset({"inputs"})
@@ -66,7 +68,8 @@ class Rule:
     `vanishes(layer, outputs)`: whether relevance at an input is 0 wherever the input is 0; `outputs`: whether that
     holds at the outputs. `takes_rectified`: the rule is right where its site is `rectified`.
     `direct(layer)`: what the rule comes to on a layer whose flags it does not read, (relevance, inputs, outputs) →
-    relevances, or None. `prepared(layer, active)`: the rule in two, for layers whose rows have nothing to do with each
+    relevances, or None. `single(layer, rectified)`: the same for a layer of one input and one output, which may be known to
+    be `rectified`, or None. `prepared(layer, active)`: the rule in two, for layers whose rows have nothing to do with each
     other, or None.
     """
 
@@ -84,6 +87,9 @@ class Rule:
         return False
 
     def direct(self, layer: Layer) -> Callable[..., Relevances] | None:
+        return None
+
+    def single(self, layer: Layer, rectified: bool) -> Single | None:
         return None
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
@@ -119,7 +125,21 @@ def only(relevance: Relevances) -> Tensor:
 def stabilize(z: Tensor, epsilon: float = 0.0) -> Tensor:
     """st_ε(z) = z + ε·sgn(z) with sgn(0) = +1."""
     # copysign is ten times as fast as a comparison; it takes -0 for negative, but to a sum of -0 nothing contributed
-    return z + torch.copysign(z.new_full((), epsilon), z)
+    return z + torch.copysign(_number(epsilon, z.dtype, z.device), z)
+
+
+#: numbers as tensors: torch takes longer to make one of a Python number than to add it
+_NUMBERS: dict[tuple[float, torch.dtype, torch.device], Tensor] = {}
+
+
+def _number(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    found = _NUMBERS.get((value, dtype, device))
+    if found is None:
+        with torch.inference_mode(False):
+            found = torch.full((), value, dtype=dtype, device=device)
+        if type(found) is Tensor and len(_NUMBERS) < 256:  # none of what stands for tensors while a walk is traced
+            _NUMBERS[value, dtype, device] = found
+    return found
 
 
 def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False) -> Tensor:
@@ -128,7 +148,7 @@ def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False)
     `nonnegative`: z is known to be ≥ 0. The one place where 0/0 is decided.
     """
     if epsilon:
-        return r / (z + epsilon if nonnegative else stabilize(z, epsilon))
+        return r / (z + _number(epsilon, z.dtype, z.device) if nonnegative else stabilize(z, epsilon))
     zero = (z == 0).to(z.dtype)
     return r * (1 - zero) / (z + zero)
 

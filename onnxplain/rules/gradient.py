@@ -9,8 +9,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..layers.base import Layer
-from ..layers.kinds import Elementwise, Routing
-from .base import Prepared, Relevances, Rule, Site, only
+from ..layers.kinds import Affine, Elementwise, Routing, alone
+from .base import Prepared, Relevances, Rule, Single, Site, only
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,13 @@ class Adjoint(Rule):
 
     def direct(self, layer: Layer) -> Callable[..., Relevances]:
         return layer.adjoint
+
+    def single(self, layer: Layer, rectified: bool) -> Single:
+        if isinstance(layer, Affine) and type(layer).adjoint is Affine.adjoint:
+            return lambda r, x, y: layer.transpose(r, x)
+        if alone(layer) and type(layer).adjoint is Elementwise.adjoint:
+            return layer.pull
+        return lambda r, x, y: layer.adjoint((r,), (x,), (y,))[0]
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         if not isinstance(layer, Elementwise) or type(layer).adjoint is not Elementwise.adjoint:

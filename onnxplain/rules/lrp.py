@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import RuleError
 from ..layers.base import Layer
-from ..layers.kinds import Additive, Affine, Elementwise, Normalization, SoftmaxKind
+from ..layers.kinds import Additive, Affine, Elementwise, Normalization, SoftmaxKind, alone
 from ..layers.shapes import sum_to
 from .base import (
     INPUTS,
@@ -22,6 +22,7 @@ from .base import (
     Prepared,
     Relevances,
     Rule,
+    Single,
     Site,
     only,
     ratio,
@@ -51,6 +52,9 @@ class Epsilon(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return by_contribution(at, only(relevance), self.epsilon, self.bias)
 
+    def single(self, layer: Layer, rectified: bool) -> Single | None:
+        return contribution(layer, self.epsilon, self.bias, rectified)
+
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return contributions(layer, active, self.epsilon, self.bias)
 
@@ -75,6 +79,9 @@ class Zero(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return by_contribution(at, only(relevance), 0.0, self.bias)
 
+    def single(self, layer: Layer, rectified: bool) -> Single | None:
+        return contribution(layer, 0.0, self.bias, rectified)
+
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return contributions(layer, active, 0.0, self.bias)
 
@@ -98,6 +105,9 @@ class Norm(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return by_contribution(at, only(relevance), self.stabilizer, "ignore")
 
+    def single(self, layer: Layer, rectified: bool) -> Single | None:
+        return contribution(layer, self.stabilizer, "ignore", rectified)
+
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, "ignore")
 
@@ -117,6 +127,9 @@ class Pass(Rule):
 
     def direct(self, layer: Layer) -> Callable[..., Relevances]:
         return _passed
+
+    def single(self, layer: Layer, rectified: bool) -> Single:
+        return (lambda r, x, y: r) if alone(layer) else (lambda r, x, y: pass_to(r, x))
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return NOTHING
@@ -195,14 +208,20 @@ def by_contribution(at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevanc
     if isinstance(at.layer, Additive):
         return _terms(at.layer, at, r, epsilon, bias)
     assert isinstance(at.layer, Affine)
-    return (_affine(at.layer, at, r, epsilon, bias),)
+    return (_affine(at.layer, r, at.inputs[0], at.outputs[0], epsilon, bias, at.rectified),)
 
 
-def _affine(layer: Affine, at: Site, r: Tensor, epsilon: float, bias: Bias) -> Tensor:
-    x, y = at.inputs[0], at.outputs[0]
+def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool) -> Single | None:
+    """`by_contribution` at a layer that is known beforehand, for an Affine."""
+    if not isinstance(layer, Affine):
+        return None
+    return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
+
+
+def _affine(layer: Affine, r: Tensor, x: Tensor, y: Tensor, epsilon: float, bias: Bias, rectified: bool) -> Tensor:
     b = None if bias == "absorb" else layer.bias(x)
     z = y - b if b is not None and bias == "ignore" else y
-    s = ratio(r, z, epsilon, nonnegative=at.rectified and z is y)
+    s = ratio(r, z, epsilon, nonnegative=rectified and z is y)
     share = b * s if b is not None and bias == "distribute" else None
     return plus_bias_share(x * layer.transpose(s, x), layer, share, x)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
     """A device on which tensors can be made while `elsewhere` is entered."""
     if request.param == DEVICE:
         # torch makes no tensors of other kinds than its own in inference mode, which changes no number
-        monkeypatch.setattr(torch, "inference_mode", torch.no_grad)
+        monkeypatch.setattr(torch, "inference_mode", lambda mode=True: torch.no_grad() if mode else nullcontext())
     return request.param
 
 
