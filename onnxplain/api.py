@@ -35,6 +35,7 @@ from .methods.run import Runner
 from .methods.sums import NonFinite
 from .methods.table import method_from
 from .model import Model
+from .precision import checked_precision, products
 from .sources import as_onnx, is_converted
 from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
 
@@ -54,6 +55,7 @@ def load(
     output_labels: Any = None,
     dtype: Any = "float32",
     device: str | torch.device = "cpu",
+    precision: str = "float32",
     verify: str = "auto",
     options: Mapping[str, Any] | None = None,
 ) -> Model:
@@ -65,6 +67,8 @@ def load(
     `input_labels`/`output_labels`: names of features/classes; a list, or a dict by name (and by axis).
     `verify`: "auto" compares one forward pass (on `example`, or on made-up data) with onnxruntime's and raises
     `VerificationError` beyond 1e-4 relative, warning where that is impossible; "always" raises there too; "never".
+    `precision`: how many digits of float32 factors products read: "float32", all of them; "tf32" (GPUs) and "bfloat16" (CPUs
+    that have it) are faster, see the documentation's page on devices. Verification always reads all.
     `options`: of the framework's converter, such as {"activation": "softplus"}.
 
     Raises `ModelError` (unreadable), `UnsupportedOpError` (lists all operators without a layer), `VerificationError`,
@@ -72,7 +76,7 @@ def load(
     """
     if isinstance(source, Model):
         given = (example, inputs, outputs, batch_axis, input_labels, output_labels, options)
-        if any(o is not None for o in given) or (dtype, str(device), verify) != ("float32", "cpu", "auto"):
+        if any(o is not None for o in given) or (dtype, str(device), precision, verify) != ("float32", "cpu", "float32", "auto"):
             raise InputError("this is a loaded model: give load's options where the file itself is loaded")
         return source
     if verify not in ("auto", "always", "never"):
@@ -102,6 +106,7 @@ def load(
         opset=built.opset,
         source=verifiable(proto, built) if verify != "never" else None,
         labels={o: tuple(map(str, labels)) for o, labels in of_outputs.items() if o in raw.outputs},
+        precision=checked_precision(precision, real_dtype, real_device),
     )
     _check_output_labels(model)
     if verify != "never":
@@ -150,6 +155,22 @@ def explain(
         bar_for = partial(_progress, progress, method=chosen)
         return black_box(model, data, chosen, target, chunk_size, max_memory, _seed(seed), load, bar_for)
     model = load(model, example=data if is_converted(model) else None)
+    with products(model.precision, model.device):
+        return _explained(model, data, chosen, target, names, chunk_size, max_memory, progress, _seed(seed))
+
+
+def _explained(
+    model: Model,
+    data: Any,
+    chosen: Method,
+    target: Any,
+    names: Sequence[str],
+    chunk_size: Any,
+    max_memory: Any,
+    progress: bool | str,
+    seed: int,
+) -> Explanation:
+    """What `explain` gives, by a method that walks."""
     feeds, given = _feeds(model, data, chosen)
     if n_samples(model.inputs, feeds) > 1 or chosen.walks_often():
         model = for_many(model, feeds)
@@ -162,7 +183,7 @@ def explain(
         n=n_samples(model.inputs, feeds),
         dtype=model.dtype,
         device=model.device,
-        seed=_seed(seed),
+        seed=seed,
         sources_of=lambda f: problem.sources_of(f),
         data=given,
     )
@@ -292,7 +313,7 @@ def _warn_lost(e: Explanation) -> None:
             f"{e.method}: less than {LEFT:.0%} of the relevance reached the inputs, the rest went to biases and the like "
             "(e.audit() shows where); composites take bias='ignore', which keeps it",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -307,5 +328,5 @@ def _warn_incomplete(e: Explanation, method: Method) -> None:
     if worst > 1e-3:
         hint = "take more n_steps" if method.promise == "approximate" else "e.audit() shows where it was lost"
         warnings.warn(
-            f"{method!r}: attributions miss f(x) − f(baseline) by up to {worst:.2g} of it; {hint}", UserWarning, stacklevel=3
+            f"{method!r}: attributions miss f(x) − f(baseline) by up to {worst:.2g} of it; {hint}", UserWarning, stacklevel=4
         )

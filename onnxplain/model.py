@@ -18,6 +18,7 @@ from .frontend.passes import UNMERGED, simplify
 from .graph.graph import Graph, Node
 from .graph.plan import Forward, walked
 from .graph.sources import find_sources
+from .precision import products
 from .specs import Spec, fixed_rows
 
 #: rows of one forward pass of `predict`
@@ -45,12 +46,14 @@ class Model:
     opset: int
     source: bytes | None = None
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    precision: str = "float32"
 
     def predict(self, data: Any) -> dict[str, np.ndarray]:
         """{output name: array} for `data` in any form that `explain` takes."""
         feeds = prepare(self.inputs, data, self.dtype, self.device, explained=False)
         texts = own_texts(self.inputs, by_input(self.inputs, data))
-        return {o: as_declared(self.outputs[o], y, texts) for o, y in self.forward(feeds).items()}
+        with products(self.precision, self.device):
+            return {o: as_declared(self.outputs[o], y, texts) for o, y in self.forward(feeds).items()}
 
     def forward(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs (as the model writes them) for checked feeds with samples first; in chunks of rows."""

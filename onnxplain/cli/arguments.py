@@ -90,6 +90,7 @@ def _model(p: argparse.ArgumentParser) -> None:
     g.add_argument("--batch-axis", type=int, metavar="N", help="the axis that holds the samples; default 0")
     g.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     g.add_argument("--device", default="cpu")
+    g.add_argument("--precision", default="float32", choices=("float32", "tf32", "bfloat16"), help="digits that products read")
     g.add_argument("--verify", default="auto", choices=("auto", "always", "never"), help="onnxruntime's values at load")
     g.add_argument("--labels", type=Path, metavar="FILE", help="the output's units: one name per line, or JSON")
     _option(g)

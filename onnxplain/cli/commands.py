@@ -117,6 +117,7 @@ def _load(args: argparse.Namespace, verify: str | None = None) -> Any:
             output_labels=labels,
             dtype=args.dtype,
             device=args.device,
+            precision=args.precision,
             verify=verify or args.verify,
             options=_options(args) or None,
         )
