@@ -48,42 +48,48 @@ CONVERTERS: Mapping[str, Framework] = MappingProxyType(
             ("torch",),
             (".pt", ".pth", ".pt2"),
             "torch.onnx.export(model, (example,), 'model.onnx', dynamo=True)",
-            "torch_module",
+            "from_torch.module",
         ),
         "keras": Framework(
             "Keras",
             ("keras",),
             (".keras", ".h5", ".hdf5"),
             "model.export('model.onnx', format='onnx')",
-            "keras_model",
+            "from_keras.model",
         ),
         "tensorflow": Framework(
             "TensorFlow",
             ("tensorflow",),
             (".pb", ".tflite"),
             "python -m tf2onnx.convert --saved-model DIR --output model.onnx",
-            "tensorflow_model",
+            "from_tensorflow.model",
         ),
-        "xgboost": Framework("XGBoost", ("xgboost",), (".ubj", ".json"), "model.save_model('model.ubj')", "boosting"),
-        "lightgbm": Framework("LightGBM", ("lightgbm",), (".txt",), "model.booster_.save_model('model.txt')", "boosting"),
-        "catboost": Framework("CatBoost", ("catboost",), (".cbm",), "model.save_model('model.cbm')", "boosting"),
+        "xgboost": Framework(
+            "XGBoost", ("xgboost",), (".ubj", ".json"), "model.save_model('model.ubj')", "from_boosting.model"
+        ),
+        "lightgbm": Framework(
+            "LightGBM", ("lightgbm",), (".txt",), "model.booster_.save_model('model.txt')", "from_boosting.model"
+        ),
+        "catboost": Framework(
+            "CatBoost", ("catboost",), (".cbm",), "model.save_model('model.cbm')", "from_boosting.model"
+        ),
         # behind those whose classes derive from scikit-learn's
         "sklearn": Framework(
             "scikit-learn",
             ("sklearn",),
             (".pkl", ".joblib"),
             "skl2onnx.to_onnx(model, X[:1], options={'zipmap': False})",
-            "sklearn_model",
+            "from_sklearn.model",
         ),
         "jax": Framework(
             "JAX",
             ("jax", "jaxlib", "flax", "equinox", "haiku"),
             (),
             "jax2onnx.to_onnx(function, [example.shape])",
-            "jax_function",
+            "from_jax.function",
         ),
-        "layers": Framework("a dict of layers", (), (), "onnxplain.innsight.convert(layers)", "layer_dict"),
-        "r": Framework("R neuralnet", ("rdata",), (".rds",), "saveRDS(nn, 'model.rds')", "neuralnet"),
+        "layers": Framework("a dict of layers", (), (), "onnxplain.innsight.convert(layers)", "from_layers.layer_dict"),
+        "r": Framework("R neuralnet", ("rdata",), (".rds",), "saveRDS(nn, 'model.rds')", "from_r.neuralnet"),
     }
 )
 

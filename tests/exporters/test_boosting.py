@@ -18,7 +18,8 @@ from sklearn.preprocessing import StandardScaler
 
 import onnxplain as ox
 from onnxplain.errors import ConverterError, MissingDependencyError
-from onnxplain_converters import ConversionError, forest, framework_of, to_onnx
+from onnxplain_converters import ConversionError, framework_of, to_onnx
+from onnxplain_converters.common import forest
 
 from . import boosted_zoo as zoo
 from .sklearn_zoo import flowers

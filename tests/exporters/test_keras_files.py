@@ -23,7 +23,8 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 from keras import layers as L
 
-from onnxplain_converters import ConversionError, keras_source, to_onnx
+from onnxplain_converters import ConversionError, to_onnx
+from onnxplain_converters.from_keras import source as keras_source
 
 from . import keras_layers as zoo
 

@@ -71,7 +71,7 @@ def test_padding_has_torchs_modes(mode: str, torchs: str) -> None:
 
 
 def test_flatten_over_channels_last_is_asked_for() -> None:
-    from onnxplain_converters.layer_dict import to_onnx as layers_to_onnx
+    from onnxplain_converters.from_layers.layer_dict import to_onnx as layers_to_onnx
 
     x = weight(2, 3, 4)
     proto = layers_to_onnx({"layers": [{"type": "Flatten"}], "input_dim": [3, 4]}, channels_first=False)

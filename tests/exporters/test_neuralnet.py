@@ -16,7 +16,7 @@ import onnxplain as ox
 from onnxplain import innsight
 from onnxplain.cli import convert_main, main
 from onnxplain_converters import ConversionError, framework_of, to_onnx
-from onnxplain_converters.parity import check
+from onnxplain_converters.common.parity import check
 
 from ..innsight import cases
 
@@ -126,7 +126,7 @@ def test_the_best_repetition_is_taken_and_others_by_number() -> None:
 
 @BESIDE
 def test_the_best_repetition_has_the_results_that_r_stored_for_it() -> None:
-    from onnxplain_converters.rds import read
+    from onnxplain_converters.from_r.rds import read
 
     path = SHARED / "nn_iris_logistic_rep2.rds"
     stored = read(path).get("net.result")
@@ -217,7 +217,7 @@ def test_what_cannot_be_converted_is_said(why: str) -> None:
 def test_weights_that_do_not_fit_together_are_said() -> None:
     from rdata.parser import parse_data
 
-    from onnxplain_converters.rds import RValue
+    from onnxplain_converters.from_r.rds import RValue
 
     parsed = parse_data((GOLDEN / "tanh.rds").read_bytes(), extension=".rds")
     weights = RValue(parsed.object).get("weights")

@@ -14,7 +14,8 @@ from sklearn import ensemble, gaussian_process, linear_model, preprocessing, svm
 
 import onnxplain as ox
 from onnxplain.errors import ConverterError, MissingDependencyError
-from onnxplain_converters import ConversionError, framework_of, parity, to_onnx
+from onnxplain_converters import ConversionError, framework_of, to_onnx
+from onnxplain_converters.common import parity
 
 from . import sklearn_zoo as zoo
 

@@ -1,0 +1,1 @@
+"""What several frameworks' converters share."""

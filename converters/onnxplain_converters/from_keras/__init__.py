@@ -1,0 +1,1 @@
+"""Keras, on any of its backends."""

@@ -1,0 +1,1 @@
+"""A dict of layers."""

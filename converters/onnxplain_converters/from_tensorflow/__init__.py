@@ -1,0 +1,1 @@
+"""TensorFlow: functions, SavedModels, frozen graphs, TFLite."""
