@@ -24,7 +24,6 @@ from .frontend.build import build
 from .frontend.passes import simplify
 from .frontend.read import read
 from .frontend.runtime import verifiable
-from .frontend.strings import table_of, texts_in
 from .graph.sources import filled_in
 from .methods.base import Method
 from .methods.blackbox.base import BlackBoxMethod
@@ -89,7 +88,7 @@ def load(
     graph = simplify(raw).to(real_device)
     axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     metadata = {m.key: m.value for m in proto.metadata_props}
-    texts = table_of(texts_in(proto.graph))
+    texts = built.texts if built.texts.read else dict(built.texts)
     missing = {i for inputs in filled_in(graph).values() for i in inputs}
     of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}
     of_outputs = labels_for(output_labels, raw.outputs, "output_labels") or stored_labels(metadata, "output_labels") or {}

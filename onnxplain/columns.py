@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import InputError
-from .frontend.strings import codes, table_of
+from .frontend.strings import Lexicon, codes
 from .specs import Spec
 
 
@@ -77,7 +77,7 @@ def as_codes(spec: Spec, data: Any, what: str) -> np.ndarray:
         raise InputError(
             f"input {spec.name!r} wants text, {what} holds {array.dtype}: convert it with astype(str) if that is meant"
         )
-    return codes(array)
+    return spec.texts.codes(array) if isinstance(spec.texts, Lexicon) else codes(array)
 
 
 def texts(data: Any) -> np.ndarray:
@@ -90,7 +90,6 @@ def texts(data: Any) -> np.ndarray:
 
 def own_texts(specs: Mapping[str, Spec], given: Mapping[str, Any]) -> dict[int, str]:
     """code → text of the data's own texts: an output may hand them on."""
-    found = [
+    return Lexicon(
         t for n, s in specs.items() if s.dtype == "string" for t in np.unique(texts(given[n]).astype(str)).tolist()
-    ]
-    return table_of(found)
+    )

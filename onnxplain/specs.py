@@ -76,7 +76,7 @@ def make_spec(
     missing: bool = False,
 ) -> Spec:
     """`texts`: those of the model's file, by code; `missing`: NaN is filled in."""
-    held = texts if texts and t is not None and type_name(t.elem_type) == "string" else {}
+    held = texts if texts is not None and t is not None and type_name(t.elem_type) == "string" else {}
     if t is None or t.shape is None:
         dtype = type_name(t.elem_type) if t is not None and t.elem_type else "float"
         return Spec(name, (), NUMPY_NAMES.get(dtype, dtype), (), batch_axis, rank_known=False, texts=held, missing=missing)

@@ -17,6 +17,7 @@ from ..graph.graph import Graph, Node
 from ..layers import Layer, layer_for
 from ..layers.base import operator_key
 from ..layers.kinds import Affine
+from ..layers.text.lexicon import Lexicon
 from .carriers import as_carried, carried, stays_whole
 from .control import CONTROL, control
 from .fold import NOT_FITTING, cast_like, constant_node, folded
@@ -26,7 +27,7 @@ from .nodes import is_floating, newest_opset, onnx_node, to_torch
 from .order import bodies, in_order, needed, reads, stored_names
 from .read import opset_of
 from .reasons import reason
-from .strings import MOVING, READING
+from .strings import MOVING, READING, texts_in
 from .types import ValueType, infer_types
 
 
@@ -37,6 +38,7 @@ class Built:
     graph: Graph
     types: Mapping[str, ValueType]
     opset: int
+    texts: Lexicon
 
 
 def build(
@@ -46,7 +48,8 @@ def build(
     dtype: torch.dtype = torch.float32,
 ) -> Built:
     """`inputs`/`outputs` cut the graph at named values."""
-    builder = Builder(proto, infer_types(proto), dtype)
+    texts = Lexicon(texts_in(proto.graph))
+    builder = Builder(proto, infer_types(proto), dtype, texts=texts)
     graph = builder.graph(inputs, outputs)
     if graph is None:
         builder.report()
@@ -56,14 +59,14 @@ def build(
                 f"{v!r} is no tensor, which the inputs and outputs of a model must be here: cut it beside that value, with "
                 "ox.load(..., inputs=…) or outputs=…"
             )
-    return Built(graph, builder.types, builder.opset)
+    return Built(graph, builder.types, builder.opset, texts)
 
 
 @dataclass
 class Builder:
     """One graph: the model's, or a body of it. `constants`: what is known of values; `floating`: which are floating
     (`known`: told from outside). `missing`: operators without a layer and their nodes, `blocked`: those of this graph.
-    `prefix`: what a body's nodes are called after."""
+    `prefix`: what a body's nodes are called after. `texts`: those that are known, by code."""
 
     proto: ModelProto
     types: dict[str, ValueType]
@@ -72,6 +75,7 @@ class Builder:
     known: Mapping[str, bool] = field(default_factory=dict)
     missing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     prefix: str = ""
+    texts: Lexicon = field(default_factory=Lexicon)
     floating: dict[str, bool] = field(default_factory=dict)
     blocked: list[NodeProto] = field(default_factory=list)
     made: dict[str, Node] = field(default_factory=dict)
@@ -134,7 +138,7 @@ class Builder:
     def inner(self, proto: ModelProto, constants: Mapping[str, Tensor], known: Mapping[str, bool], name: str) -> Builder:
         """The builder of a body; what it lacks is lacking here."""
         types = infer_types(proto)
-        return Builder(proto, types, self.dtype, dict(constants), known, self.missing, f"{name}/")
+        return Builder(proto, types, self.dtype, dict(constants), known, self.missing, f"{name}/", self.texts)
 
     def _store(self, graph: GraphProto, used: set[str], feeds: set[str]) -> None:
         for t in graph.initializer:
@@ -180,12 +184,13 @@ class Builder:
             self.settle(n.output[0], cast)
             return []
         if all(i in self.constants for i in n.input if i) and not is_random(n):
-            values = folded(n, self.opset_for(n), self.constants, self.dtype, self.proto)
+            values = folded(n, self.opset_for(n), self.constants, self.dtype, self.proto, self.texts)
             if values is not None:
                 for v, c in zip(n.output, values, strict=False):
                     self.settle(v, c)
                 return []
-        node = onnx_node(as_carried(n, self.types, self.floating), self.opset_for(n), self.constants, self.floating, self.dtype)
+        as_read = as_carried(n, self.types, self.floating)
+        node = onnx_node(as_read, self.opset_for(n), self.constants, self.floating, self.dtype, self.texts)
         layer = None if wraps(n, node, self.types) else layer_for(node)
         layer = layer or host(n, node, self.types, self.made, self.proto.opset_import)
         if layer is None:
@@ -210,9 +215,9 @@ class Builder:
         key = operator_key(n.op_type, n.domain)
         if not any((t := self.types.get(i)) is not None and t.elem_type == TensorProto.STRING for i in n.input):
             return False
-        for v in n.output if key in MOVING else ():
+        for v in n.output if key in MOVING or key == "com.microsoft:Tokenizer" else ():
             if v not in self.types or not self.types[v].elem_type:
-                self.types[v] = ValueType(TensorProto.STRING, None)
+                self.types[v], self.floating[v] = ValueType(TensorProto.STRING, None), False
         return key not in MOVING | READING
 
     def same(self, name: str, value: str, result: str) -> list[Node]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import ModelError
 from ..layers import layer_for
+from ..layers.text.lexicon import Lexicon
 from .nodes import TORCH_TYPES, attributes, is_floating, onnx_node, to_torch
 from .types import ValueType
 
@@ -49,7 +50,12 @@ def cast_like(
 
 
 def folded(
-    n: NodeProto, opset: int, constants: Mapping[str, Tensor], dtype: torch.dtype, proto: ModelProto
+    n: NodeProto,
+    opset: int,
+    constants: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    proto: ModelProto,
+    texts: Lexicon | None = None,
 ) -> tuple[Tensor, ...] | None:
     """The outputs of a node whose inputs are all constant; None where neither way computes them."""
     values = [constants[i] for i in n.input if i]
@@ -57,7 +63,7 @@ def folded(
         rest = {i: constants[i] for i in n.input if i and i not in dynamic}
         kinds = {i: constants[i].is_floating_point() for i in n.input if i}
         try:
-            layer = layer_for(onnx_node(n, opset, rest, kinds, dtype))
+            layer = layer_for(onnx_node(n, opset, rest, kinds, dtype, texts))
             if layer is None:
                 continue
             with torch.inference_mode():

@@ -12,6 +12,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from ..layers.base import OnnxNode
+from ..layers.text.lexicon import Lexicon
 from .strings import TEXT_ATTRIBUTES, code, codes
 
 #: ONNX element type → torch dtype; every floating type is computed in the model's own dtype
@@ -99,6 +100,7 @@ def onnx_node(
     constants: Mapping[str, Tensor],
     floating: Mapping[str, bool],
     dtype: torch.dtype,
+    texts: Lexicon | None = None,
 ) -> OnnxNode:
     """`proto` with those of its inputs that `constants` holds bound; `floating[name]`: the value is floating."""
     return OnnxNode(
@@ -115,6 +117,7 @@ def onnx_node(
         ),
         n_outputs=len(proto.output),
         dtype=dtype,
+        texts=texts,
     )
 
 

@@ -1,25 +1,23 @@
-"""Text as whole numbers: the code of a text is the first 63 bits of its BLAKE2b hash, so that it needs no table to be made.
+"""The texts in a model's file, and what its operators do with the codes of texts.
 
-What a model does with text (compare, pick, move, look up) it does with the codes; back to text leads the table of all
-texts in the model's file. 2⁶³ codes: among a million texts two are the same with a chance of 10⁻⁷.
+To compare, pick, move and look up text the codes are enough; back to text, for operators that look into it and for
+outputs, leads a table of all texts in the file, and of those that the data hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from onnx import AttributeProto, GraphProto, TensorProto
 
-from ..errors import ModelError
+from ..layers.text.lexicon import Lexicon, as_text, code, codes
 
 #: attributes whose text is data; the text of all others is a setting
 TEXT_ATTRIBUTES = frozenset(
     {
         *("keys_strings", "values_strings", "default_string", "cats_strings", "classes_strings", "classlabels_strings"),
-        *("value_string", "value_strings"),
+        *("value_string", "value_strings", "pool_strings"),
     }
 )
 #: what LabelEncoder and CategoryMapper give for a key that is not theirs, where the file does not say
@@ -32,40 +30,20 @@ MOVING = frozenset(
         *("ScatterElements", "ScatterND"),
     }
 )
-#: operators that make numbers of text, or look text up
+#: operators that make numbers or other texts of text, or look text up
 READING = frozenset(
     {
-        *("Shape", "Size", "Equal"),
+        *("Shape", "Size", "Equal", "StringNormalizer", "StringConcat", "StringSplit", "RegexFullMatch", "TfIdfVectorizer"),
+        *("com.microsoft:Tokenizer", "onnxplain:Parsed"),
         *("ai.onnx.ml:LabelEncoder", "ai.onnx.ml:OneHotEncoder", "ai.onnx.ml:CategoryMapper"),
     }
 )
 
 
-def code(text: str) -> int:
-    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big") >> 1
-
-
-def codes(texts: Any) -> np.ndarray:
-    """int64 codes of an array of texts, in its shape; bytes are read as UTF-8."""
-    array = np.asarray(texts)
-    distinct, places = np.unique([_text(t) for t in array.reshape(-1).tolist()], return_inverse=True)
-    return np.array([code(str(t)) for t in distinct], np.int64)[places].reshape(array.shape)
-
-
 def decoded(array: np.ndarray, table: Mapping[int, str]) -> np.ndarray:
     """The texts of an array of codes, "" for a code that is in no table."""
-    distinct, places = np.unique(array, return_inverse=True)
+    distinct, places = np.unique(array.reshape(-1), return_inverse=True)
     return np.array([table.get(int(c), "") for c in distinct], dtype=object)[places].reshape(array.shape)
-
-
-def table_of(texts: Iterable[str]) -> dict[int, str]:
-    """code → text."""
-    table: dict[int, str] = {}
-    for t in texts:
-        other = table.setdefault(code(t), t)
-        if other != t:
-            raise ModelError(f"the texts {other!r} and {t!r} have the same 63-bit code: rename one of them")
-    return table
 
 
 def texts_in(graph: GraphProto) -> Iterator[str]:
@@ -77,7 +55,7 @@ def texts_in(graph: GraphProto) -> Iterator[str]:
             yield UNUSED
         for a in n.attribute:
             if a.name in TEXT_ATTRIBUTES:
-                yield from (_text(s) for s in ([a.s] if a.type == AttributeProto.STRING else a.strings))
+                yield from (as_text(s) for s in ([a.s] if a.type == AttributeProto.STRING else a.strings))
             yield from _stored(a.t)
             for g in [a.g] if a.HasField("g") else a.graphs:
                 yield from texts_in(g)
@@ -85,8 +63,7 @@ def texts_in(graph: GraphProto) -> Iterator[str]:
 
 def _stored(tensor: TensorProto) -> Iterator[str]:
     if tensor.data_type == TensorProto.STRING:
-        yield from (_text(s) for s in tensor.string_data)
+        yield from (as_text(s) for s in tensor.string_data)
 
 
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+__all__ = ["MOVING", "READING", "TEXT_ATTRIBUTES", "UNUSED", "Lexicon", "code", "codes", "decoded", "texts_in"]

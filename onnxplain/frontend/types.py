@@ -16,6 +16,8 @@ LIKE_THEIR_INPUT = frozenset(
         *("com.microsoft:Gelu", "com.microsoft:FastGelu", "com.microsoft:QuickGelu"),
     }
 )
+#: what casts from and to text are written as
+CASTS = frozenset({"onnxplain:Parsed", "onnxplain:Printed"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ def value_type(info: ValueInfoProto) -> ValueType:
 
 def _known(n: NodeProto, opset: int) -> NodeProto:
     """The node, or one that ONNX knows and that tells as much of the result's type."""
+    if operator_key(n.op_type, n.domain) in CASTS:
+        return helper.make_node("Cast", n.input[:1], n.output[:1], to=next(a.i for a in n.attribute if a.name == "to"))
+    if (n.op_type, n.domain) == ("Tokenizer", "com.microsoft"):  # text again, in a shape that only the texts tell
+        return helper.make_node("Reshape", [n.input[0], "onnxplain: no value"], n.output[:1])
     if operator_key(n.op_type, n.domain) not in LIKE_THEIR_INPUT or defs.has(n.op_type, opset, n.domain):
         return n
     return helper.make_node("Identity", n.input[:1], n.output[:1])

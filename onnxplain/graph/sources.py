@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import RuleError
 from ..layers.control import Control
-from ..layers.kinds import Elementwise, Routing
+from ..layers.kinds import Elementwise, Integer, Routing
 from ..layers.shapes import sum_to
 from .graph import Graph, Node
 from .pairing import Values
@@ -170,7 +170,10 @@ class IndexWalk:
             if all(g is None for g in given):
                 continue
             reached = [i for i, v in enumerate(n.inputs) if v in depends]
-            if isinstance(n.layer, Routing) and any(n.layer.carries(i) for i in reached):
+            own = n.layer.back(given, [at(v) for v in n.inputs]) if isinstance(n.layer, Integer) else None
+            if own is not None:
+                pulled: tuple[Tensor | None, ...] = (own, *(None for _ in n.inputs[1:]))
+            elif isinstance(n.layer, Routing) and any(n.layer.carries(i) for i in reached):
                 pulled = n.layer.adjoint(given, [at(v) for v in n.inputs], [at(v) for v in n.outputs])
             else:
                 g = next(g for g in given if g is not None)

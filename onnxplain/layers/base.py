@@ -35,6 +35,7 @@ class OnnxNode:
     floating: tuple[bool, ...] = ()
     n_outputs: int = 1
     dtype: torch.dtype = torch.float32  # what every floating value is computed in
+    texts: Any = None  # the model's Lexicon, for layers that look into texts
 
     def attr(self, name: str, default: Any = None) -> Any:
         return self.attributes.get(name, default)

@@ -325,3 +325,8 @@ class Integer(Bound):
 
     def carries(self, i: int) -> bool:
         return False
+
+    def back(self, cotangents: Sequence[Tensor | None], inputs: Sequence[Tensor]) -> Tensor | None:
+        """Relevance of what was made of input 0, (T, *output) each, on its elements, (T, *input). A hook, for where shapes
+        do not tell: by default None."""
+        return None

@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper
 
 import onnxplain as ox
-from onnxplain.frontend.strings import code, codes, decoded, table_of
+from onnxplain.frontend.strings import code, codes, decoded
+from onnxplain.layers.text.lexicon import Lexicon
 
 from .oracle import close
 from .test_trees import loaded
@@ -186,7 +187,7 @@ def test_codes_are_stable_and_lead_back() -> None:
     assert code("Zürich") == CODE
     texts = np.array([["a", "Zürich"], ["", "a"]])
     assert codes(texts).dtype == np.int64 and codes(texts).shape == (2, 2)
-    assert decoded(codes(texts), table_of(["a", "Zürich", ""])).tolist() == texts.tolist()
+    assert decoded(codes(texts), Lexicon(["a", "Zürich", ""])).tolist() == texts.tolist()
     assert decoded(np.array([12345]), {}).tolist() == [""]
 
 

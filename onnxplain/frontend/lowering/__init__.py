@@ -11,7 +11,7 @@ from ..types import ValueType
 from .attention import attention
 from .body import Body
 from .bounds import clip, prelu
-from .casts import cast_like
+from .casts import cast, cast_like
 from .contrib import CONTRIB
 from .einsum import einsum
 from .losses import negative_log_likelihood, softmax_cross_entropy
@@ -34,6 +34,7 @@ LOWERED: dict[str, Callable[[Body], None]] = {
     "Attention": attention,
     "RotaryEmbedding": rotary_embedding,
     "BatchNormalization": batch_norm,
+    "Cast": cast,
     "CastLike": cast_like,
     "CausalConvWithState": causal_conv,
     "Clip": clip,

@@ -1,0 +1,1 @@
+"""Operators on text, which is carried as whole numbers."""
