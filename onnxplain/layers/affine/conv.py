@@ -11,6 +11,7 @@ from ..base import OnnxNode
 from ..kinds import Affine, Part, part_of
 from ..shapes import fold, unfold
 from .merging import along, halved, nothing_below_zero, shifted
+from .pointwise import is_pointwise, pointwise, pointwise_transpose
 from .window import Window, channels_last, pad_list, per_channel
 
 FORWARD = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
@@ -46,6 +47,7 @@ class Conv(Affine):
         self.register_buffer("w", channels_last(weight))
         self.register_buffer("b", bias)
         self.register_buffer("border", border)
+        self.pointwise = is_pointwise(self.window, weight, groups)
 
     @classmethod
     def build(cls, node: OnnxNode) -> Conv | None:
@@ -85,22 +87,27 @@ class Conv(Affine):
         return self._convolve(x, part_of(self.w, part), None, self.groups)
 
     def _convolve(self, x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> Tensor:
-        at, (begin, end) = self.window, self.window.pads_at(x.shape[2:])
+        at = self.window
+        if self.pointwise and x.is_cpu:
+            return pointwise(x, w, b, at.strides)
+        begin, end = at.pads_at(x.shape[2:])
         if begin != end:
             x, begin = torch.nn.functional.pad(x, pad_list(begin, end)), (0,) * at.rank
         return FORWARD[at.rank](channels_last(x), w, b, at.strides, begin, at.dilations, groups)
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
+        at, size, w = self.window, tuple(like.shape[2:]), part_of(self.w, part)
+        if self.pointwise and r.is_cpu:
+            return unfold(pointwise_transpose(fold(r), w, at.strides, size), r.shape[0])
         # as fast as convolution_backward's input half, and it needs no stand-in for the input
-        at, (begin, end) = self.window, self.window.pads_at(like.shape[2:])
-        size, pads = tuple(like.shape[2:]), begin
+        begin, end = at.pads_at(size)
+        pads = begin
         if uneven := begin != end:
             size, pads = tuple(n + p + q for n, p, q in zip(size, begin, end, strict=True)), (0,) * at.rank
         rest = [
             n + 2 * p - (m - 1) * s - reach
             for n, p, m, s, reach in zip(size, pads, r.shape[3:], at.strides, at.reach, strict=True)
         ]
-        w = part_of(self.w, part)
         g = BACKWARD[at.rank](channels_last(fold(r)), w, None, at.strides, pads, rest, self.groups, at.dilations)
         if uneven:
             g = torch.nn.functional.pad(g, [-p for p in pad_list(begin, end)])
