@@ -64,7 +64,7 @@ def assemble(
         complete=runner.method.promise is not None,
         model=model.name,
         notes=_notes(runner),
-        rules={name: repr(r) for name, r in problem.rules.items()},
+        rules=dict(problem.said),
         audit_source=partial(_audit, runner),
     )
 

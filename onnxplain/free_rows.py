@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ def for_many(model: Model, feeds: Mapping[str, Tensor]) -> Model:
         return model
     if any(model.inputs[v].batch_axis is not None for v in deciding(model.graph)):
         return model  # what one sample decides must not be decided for all
-    raw, graph = freed(model.raw), freed(model.graph)
+    raw, graph = (g.memo.get("freed", partial(freed, g)) for g in (model.raw, model.graph))
     if raw is None or graph is None:
         return model
     free = replace(model, raw=raw, graph=graph, inputs=_free(model.inputs), outputs=_free(model.outputs))

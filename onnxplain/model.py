@@ -58,7 +58,8 @@ class Model:
     def forward(self, feeds: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Outputs (as the model writes them) for checked feeds with samples first; in chunks of rows."""
         n, fixed = n_samples(self.inputs, feeds), self.fixed_rows
-        plan = Forward(self.graph, self.graph.inputs, self.graph.outputs, [])
+        graph = self.graph
+        plan = graph.memo.get("outputs", lambda: Forward(graph, graph.inputs, graph.outputs, []))
         if any(x.numel() == 0 for x in feeds.values()):  # an empty value has no rows to go through in pieces
             return self._whole(plan, feeds)
         whole = self.graph.joins_samples or any(
@@ -106,15 +107,16 @@ class Model:
         """The graph in which these internal values are computed: of two layers that were merged, the value between
         them exists again. `merged=False`: batch normalisations stay beside linear layers."""
         if not merged:
-            return simplify(self.raw, tuple(values), UNMERGED)
-        missing = [v for v in values if v not in self.graph.values]
+            kept = tuple(values)
+            return self.raw.memo.get(("unmerged", kept), lambda: simplify(self.raw, kept, UNMERGED))
+        missing = tuple([v for v in values if v not in self.graph.values])
         unknown = [v for v in missing if v not in self.raw.values]
         if unknown:
             from difflib import get_close_matches
 
             near = {v: get_close_matches(v, self.raw.values, 3) for v in unknown}
             raise InputError(f"the model computes no values {unknown}; near them: {near}; model.graph.values lists all")
-        return simplify(self.raw, missing) if missing else self.graph
+        return self.raw.memo.get(("simplified", missing), lambda: simplify(self.raw, missing)) if missing else self.graph
 
     def check(self, data: Any = None) -> None:
         """Compares one forward pass with onnxruntime's, value by value where they differ; raises `VerificationError`."""

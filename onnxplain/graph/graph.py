@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..layers.base import Layer
 from ..layers.control import Control
+from .memo import Memo
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +75,16 @@ class Graph:
         """A number for every value and constant: where all plans of this graph keep it."""
         return {v: i for i, v in enumerate(dict.fromkeys([*self.values, *self.constants]))}
 
+    @cached_property
+    def memo(self) -> Memo:
+        """What was derived from this graph already."""
+        return Memo()
+
+    @cached_property
+    def stepped(self) -> bool:
+        """Whether nodes run graphs of their own, step by step."""
+        return any(isinstance(n.layer, Control) for n in self.nodes)
+
     def ancestors(self, values: Iterable[str], stop: Iterable[str] = ()) -> tuple[Node, ...]:
         """The nodes needed to compute `values` when the values `stop` are given."""
         given, wanted, needed = set(stop), set(values), []
@@ -130,7 +141,7 @@ class Graph:
 
     def with_bodies(self, change: Callable[[Graph], Graph]) -> Graph:
         """The graph in which the graphs that its nodes run are changed."""
-        if not any(isinstance(n.layer, Control) for n in self.nodes):
+        if not self.stepped:
             return self
         nodes = [replace(n, layer=n.layer.with_graphs(change)) if isinstance(n.layer, Control) else n for n in self.nodes]
         return replace(self, nodes=tuple(nodes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from torch import Tensor
@@ -147,6 +148,7 @@ class IndexWalk:
     target: str
     beside: tuple[str, ...] = ()
 
+    @cached_property
     def nodes(self) -> list[Node]:
         """The nodes between the integer input and the boundary value, in forward order."""
         depends = {self.target, *self.beside}
@@ -159,13 +161,13 @@ class IndexWalk:
 
     def values(self) -> set[str]:
         """Values whose shapes (for Routing: whose numbers, too) the walk reads."""
-        return {v for n in self.nodes() for v in (*n.inputs, *n.outputs)}
+        return {v for n in self.nodes for v in (*n.inputs, *n.outputs)}
 
     def run(self, trace: Values, relevance: Tensor) -> Tensor:
         at = trace.__getitem__
         carried: dict[str, Tensor] = {self.source: relevance}
-        depends = {self.target, *self.beside} | {v for n in self.nodes() for v in n.outputs}
-        for n in reversed(self.nodes()):
+        depends = {self.target, *self.beside} | {v for n in self.nodes for v in n.outputs}
+        for n in reversed(self.nodes):
             given = [carried.pop(v, None) for v in n.outputs]
             if all(g is None for g in given):
                 continue

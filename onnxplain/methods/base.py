@@ -94,6 +94,7 @@ class Method:
     needs_data: ClassVar[bool] = True
     draws: ClassVar[bool] = False  # whether it takes random numbers
     statistic: ClassVar[Statistic] = "mean"
+    of_data: ClassVar[frozenset[str]] = frozenset()  # fields that only `prepare`, `steps` and seeds read: no rule or graph
 
     ignore_last_activation: bool = True
     convention: str | None = None

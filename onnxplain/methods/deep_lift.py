@@ -49,6 +49,7 @@ class DeepLift(Method):
     promise = "exact"
     goal = "difference"
     layer_factor = "difference"
+    of_data = frozenset(["baseline"])
 
     baseline: Any = 0.0
     rule: str = "rescale"

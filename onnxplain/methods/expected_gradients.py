@@ -27,6 +27,7 @@ class ExpectedGradients(Method):
     goal = "difference"
     layer_factor = "refuse"
     draws = True
+    of_data = frozenset(["data_ref"])
 
     data_ref: Any = None
     n_samples: int = 50

@@ -72,6 +72,7 @@ class IntegratedGradients(Method):
     promise = "approximate"
     goal = "difference"
     layer_factor = "refuse"
+    of_data = frozenset(["baseline"])
 
     baseline: Any = 0.0
     n_steps: int = 50

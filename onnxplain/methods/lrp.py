@@ -33,6 +33,7 @@ class LRP(Method):
     name = "lrp"
     promise = "conserving"
     goal = "value"
+    of_data = frozenset(["seed"])
 
     composite: Any = None
     winner_takes_all: bool = True

@@ -1,9 +1,12 @@
-"""Problem: one `explain` call, compiled — the edited graph, its sources, a rule per node, the forward and backward plans."""
+"""Problem: one `explain` call, compiled — the edited graph, its sources, a rule per node, the forward and backward plans.
+
+What does not depend on the data is kept with the graph, and is there when the same is asked again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +27,13 @@ from .context import Context
 from .layer_names import matching
 from .sample_axes import Layout, layouts
 from .seeds import Asked, At
+from .value_key import NoKeyError, key_of
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
     """`asked`: what is explained, one walk per entry and chunk. `clean`, `path`: forward plans from the inputs, and
-    from the sources. `walks[name]`: the way back. `rules`: of every node on it. `layouts`: where
+    from the sources. `walks[name]`: the way back. `rules`: of every node on it, `said`: as they print. `layouts`: where
     sources that are no inputs hold the samples."""
 
     graph: Graph
@@ -40,6 +44,7 @@ class Problem:
     sources: tuple[Source, ...]
     layers: tuple[str, ...]
     rules: Mapping[str, Rule]
+    said: Mapping[str, str]
     walks: Mapping[str, Backward]
     clean: Forward
     path: Forward
@@ -132,6 +137,44 @@ def compile_problem(
     context: Context,
 ) -> Problem:
     """Everything that can be refused is refused here, before any work is done."""
+
+    def make() -> Problem:
+        return _planned(graph, inputs, outputs, method, target, layers)
+
+    try:
+        key = ("problem", key_of(method), _asked_for(target), tuple(layers), _described(inputs), _described(outputs))
+    except NoKeyError:
+        planned = make()
+    else:
+        planned = graph.memo.get(key, make)
+    each = target if isinstance(target, Mapping) else {}
+    return replace(
+        planned,
+        inputs=inputs,
+        outputs=outputs,
+        asked=tuple(replace(a, target=each.get(a.name, target)) for a in planned.asked),
+        layouts={} if planned.boundary is None else _layouts(planned.boundary, inputs, context),
+    )
+
+
+def _asked_for(target: Any) -> Hashable:
+    """As much of a target as plans depend on: which outputs it is for, and whether functions read them."""
+    return tuple([(o, callable(t)) for o, t in target.items()]) if isinstance(target, Mapping) else callable(target)
+
+
+def _described(specs: Mapping[str, Spec]) -> Hashable:
+    return tuple([(n, s.shape, s.dtype, s.batch_axis, s.rank_known) for n, s in specs.items()])
+
+
+def _planned(
+    graph: Graph,
+    inputs: Mapping[str, Spec],
+    outputs: Mapping[str, Spec],
+    method: Method,
+    target: Any,
+    layers: Sequence[str],
+) -> Problem:
+    """The problem without the units of its targets, and without what is found out by means of the data."""
     targets = _targets(target, graph, outputs, method)
     explained: dict[str, Explained] = {}
     asked: list[Asked] = []
@@ -141,9 +184,9 @@ def compile_problem(
         if at.value not in graph.floating:
             raise _not_floating(output, outputs[output], graph)
         explained[output] = at
-        asked.append(Asked(output, (At(output, at.value, outputs[output].batch_axis),), wanted))
+        asked.append(Asked(output, (At(output, at.value, outputs[output].batch_axis),), None))
     if len(asked) > 1 and callable(target):
-        asked = [Asked("target", tuple(a.at[0] for a in asked), target)]
+        asked = [Asked("target", tuple(a.at[0] for a in asked), None)]
     seeds = [v for a in asked for v in a.values]
     check_inside(graph, graph.ancestors(seeds))
     sources = method.sources(graph, seeds, inputs)
@@ -195,20 +238,24 @@ def compile_problem(
         sources=tuple(sources),
         layers=tuple(layers),
         rules=rules,
+        said=_said(rules),
         walks=walks,
         clean=Forward(graph, graph.inputs, wanted, keep | read_by_index),
         path=Forward(graph, path_feeds, [*seeds, *layers], keep),
         boundary=boundary,
-        layouts=_layouts(boundary, boundaries, inputs, context) if boundary else {},
+        layouts={},
         index_walks=index_walks,
         needs_integers=any(v in integers for n in rest for v in n.inputs),
         per_row=graph.descendants(names),
     )
 
 
-def _layouts(
-    boundary: Forward, values: Sequence[str], inputs: Mapping[str, Spec], context: Context
-) -> dict[str, Layout | None]:
+def _said(rules: Mapping[str, Rule]) -> dict[str, str]:
+    once: dict[int, str] = {}  # most nodes share a few rules
+    return {name: once.get(id(r)) or once.setdefault(id(r), repr(r)) for name, r in rules.items()}
+
+
+def _layouts(boundary: Forward, inputs: Mapping[str, Spec], context: Context) -> dict[str, Layout | None]:
     """Where values computed from integer inputs hold the samples: an embedding of turned, or of flattened, indices has
     them elsewhere. None where the model takes one sample only, which such a value then holds as a whole."""
 
@@ -217,9 +264,9 @@ def _layouts(
 
     try:
         with torch.inference_mode():
-            found = layouts(values, at, 2, None)
+            found = layouts(boundary.wanted, at, 2, None)
     except OnnxplainError:  # the model insists on its number of samples
-        return dict.fromkeys(values) if fixed_rows(inputs) == 1 else {}
+        return dict.fromkeys(boundary.wanted) if fixed_rows(inputs) == 1 else {}
     return {v: layout for v, layout in found.items() if layout is not None}
 
 

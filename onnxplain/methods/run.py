@@ -129,7 +129,7 @@ class Runner:
     @cached_property
     def stepped(self) -> bool:
         """Whether nodes run step by step."""
-        return any(node.kind == "Control" for node in self.problem.graph.nodes)
+        return self.problem.graph.stepped
 
     def forward(self, rows: np.ndarray) -> Trace:
         """The forward pass at these samples."""

@@ -11,6 +11,8 @@ from ..sources import SHAPE_READERS
 
 def deciding(graph: Graph) -> frozenset[str]:
     """The inputs of a graph whose numbers, not only whose shapes, decide which nodes run or how often."""
+    if not graph.stepped:
+        return frozenset()
     decided = [n.inputs[k] for n in graph.nodes if isinstance(n.layer, Control) for k in n.layer.deciding]
     return _reached(graph, decided) & frozenset(graph.inputs)
 
