@@ -87,6 +87,11 @@ class Selection:
     def n_targets(self) -> int:
         return len(self.labels)
 
+    @property
+    def alike(self) -> bool:
+        """Whether all samples have the same units."""
+        return self.scalar is None and all(bool((units == units[:1]).all()) for units, _ in self.terms)
+
     def units(self, n: int) -> np.ndarray:
         """(samples, targets) of n samples; −1 where the target is not one unit."""
         return self.terms[0][0] if len(self.terms) == 1 else np.full((n, self.n_targets), -1)

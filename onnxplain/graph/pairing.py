@@ -33,6 +33,32 @@ class Pairing:
         pairs = [self.pair(v, at[v], at0[v]) for v in names]
         return [p[0] for p in pairs], [p[1] for p in pairs]
 
+    @property
+    def rows(self) -> int:
+        """How many pairs there are."""
+        return self.n if self.n == self.n0 else self.n * self.n0
+
+    @property
+    def crosses(self) -> bool:
+        """Whether every row at x meets every row at the baseline, several of each."""
+        return self.n != self.n0 and min(self.n, self.n0) > 1
+
+    def cross(self, names: Sequence[str], at: Values, at0: Values) -> tuple[list[Tensor], list[Tensor]]:
+        """Where it crosses: the values with axes (baseline, row, …), one of which has size 1. Nothing is copied."""
+        both = [(at[v][None], at0[v][:, None]) if v in self.per_row else (at[v], at0[v]) for v in names]
+        return [x for x, _ in both], [x0 for _, x0 in both]
+
+    def shaped(self, names: Sequence[str], at: Values, at0: Values) -> list[Tensor]:
+        """Values of the shapes that `of` gives, with numbers that mean nothing: nothing is copied."""
+        out = []
+        for v in names:
+            x, x0 = at[v], at0[v]
+            if v in self.per_row and self.crosses:
+                out.append(x[:1].expand(self.rows, *x.shape[1:]))
+            else:
+                out.append(self.pair(v, x, x0)[0])
+        return out
+
     def pair(self, name: str, x: Tensor, x0: Tensor) -> tuple[Tensor, Tensor]:
         # a value that no explained input reaches (shapes and their like) is the same in both passes
         if name not in self.per_row or (self.n == self.n0 and x.shape == x0.shape):

@@ -13,8 +13,9 @@ from torch import Tensor
 from ..errors import InputError, RuleError, first_line
 from ..layers.base import Layer
 from ..layers.control import Control
+from ..layers.kinds import Elementwise
 from ..layers.shapes import stand_in
-from ..rules.base import Relevances, Rule, Single, Site
+from ..rules.base import Prepared, Relevances, Rule, Single, Site
 from .graph import Graph, Node
 from .pairing import Pairing, steady
 from .rectified import rectified
@@ -127,12 +128,16 @@ class Visit:
     """A node's place in a walk. `reads`, `makes`: the values its site holds, `inputs_in`, `outputs_in` take them out of
     their slots. Relevance arrives in the slots `arrives` (of which `frees` are then empty) and leaves for `leaves`,
     (position in the rule's result, slot). `direct`: the rule as a function that needs no site, if it is one; `single`:
-    as a function of three tensors."""
+    as a function of three tensors. `blind`: it looks at no number of the values, only at their shapes; `one_row`: and does
+    the same to each row. `pointwise`: the rule in two, where it is a factor for each element."""
 
     node: Node
     rule: Rule
     direct: Callable[..., Relevances] | None
     single: Single | None
+    blind: bool
+    one_row: bool
+    pointwise: Prepared | None
     settles: bool
     reads: tuple[str, ...]
     makes: tuple[str, ...]
@@ -160,6 +165,17 @@ class Visit:
         xs, xs0 = pair.of(reads, trace, trace0)
         ys, ys0 = pair.of(self.makes, trace, trace0)
         return Site(layer, xs, ys, xs0, ys0, self.nonnegative, self.active, self.rectified)
+
+
+    def across(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site | None:
+        """Where all rows at x meet all rows at the baseline, the node with axes (baseline, row, …): its values side by side,
+        none of them copied. None where they meet otherwise, or where what it makes is larger than what it reads."""
+        if trace0 is None or pairing is None or not pairing.crosses or self.reads[0] not in pairing.per_row:
+            return None
+        if trace[self.reads[0]].shape != trace[self.makes[0]].shape:
+            return None
+        (xs, xs0), (ys, ys0) = (pairing.cross(names, trace, trace0) for names in (self.reads, self.makes))
+        return Site(self.node.layer, xs, ys, xs0, ys0, self.nonnegative, self.active, self.rectified)
 
 
 class Backward:
@@ -206,11 +222,16 @@ class Backward:
             self.keep.update(v for i, v in enumerate(n.inputs) if not n.layer.carries(i))
         slot, known = graph.slots, graph.nonnegative
         carries = tuple([v in active and n.layer.carries(i) for i, v in enumerate(n.inputs)])
+        direct = None if settles(n) else rule.direct(n.layer)
+        blind, apart = direct is not None and not reads, n.layer.keeps_rows()
         return Visit(
             node=n,
             rule=rule,
-            direct=None if settles(n) else rule.direct(n.layer),
+            direct=direct,
             single=rule.single(n.layer, rectified) if len(n.inputs) == 1 == len(n.outputs) and not settles(n) else None,
+            blind=blind,
+            one_row=blind and apart and len(n.inputs) == 1,
+            pointwise=rule.prepared(n.layer, carries) if apart and isinstance(n.layer, Elementwise) else None,
             settles=settles(n),
             reads=n.inputs,
             makes=makes,
@@ -231,14 +252,18 @@ class Backward:
         trace0: Trace | None = None,
         pairing: Pairing | None = None,
         observe: Observer | None = None,
+        rows: int = 1,
     ) -> dict[str, Tensor]:
+        """Relevance at the wanted values that it reaches. `rows`: seeds are one row, which stands for that many on the first
+        axis of their values."""
         relevance: list[Tensor | None] = [None] * self.size
         for v, r in seeds.items():
             relevance[self.index[v]] = r
         slots: list[Any] = trace.slots
         plain = trace0 is None and observe is None
+        calls = self.calls if rows == 1 else self.calls[self._one_row(relevance, slots, rows) :]
         try:
-            for visit, single, x, y, at, to, frees in self.calls:
+            for visit, single, x, y, at, to, frees in calls:
                 if single is None or not plain:
                     _step(visit, relevance, trace, trace0, pairing, observe)
                 elif (given := relevance[at]) is not None:
@@ -254,6 +279,23 @@ class Backward:
         except RuleError as error:
             raise RuleError(f"node {visit.node.name!r} ({visit.node.op}): {error}") from error
         return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
+
+    def _one_row(self, relevance: list[Tensor | None], slots: list[Any], rows: int) -> int:
+        """The start of a walk whose seeds are one row for all: it stays one as long as nodes treat all rows alike. How many
+        nodes that were; all rows stand for themselves then, in the memory of one."""
+        done = 0
+        for visit in self.visits:
+            given = [relevance[o] for o in visit.arrives]
+            if any(r is not None for r in given):
+                ins, outs = visit.inputs_in(slots), visit.outputs_in(slots)
+                if visit.direct is None or not visit.one_row or ins[0].dim() < 2 or ins[0].dim() != outs[0].dim():
+                    break
+                _pass_on(visit, relevance, visit.direct(given, [x[:1] for x in ins], [y[:1] for y in outs]))
+            done += 1
+        for i, r in enumerate(relevance):
+            if r is not None:
+                relevance[i] = r.expand(-1, rows, *r.shape[2:])
+        return done
 
     def _slots(self, visit: Visit) -> tuple[int, int, int, int, bool]:
         """Of a visit that is `single`: the slots of its input and output, and of their relevances, input's first; and
@@ -279,12 +321,22 @@ def _step(
         return
     if visit.direct is not None and trace0 is None and observe is None:
         pulled = visit.direct(given, visit.inputs_in(trace.slots), visit.outputs_in(trace.slots))
+    elif visit.blind and visit.direct is not None and observe is None and trace0 is not None and pairing is not None:
+        shaped = pairing.shaped
+        pulled = visit.direct(given, shaped(visit.reads, trace, trace0), shaped(visit.makes, trace, trace0))
+    elif visit.pointwise is not None and observe is None and (site := visit.across(trace, trace0, pairing)) is not None:
+        pulled = visit.pointwise.apply(given, [part.flatten(0, 1) for part in visit.pointwise.parts(site)])
     else:
         site = visit.site(trace, trace0, pairing)
         pulled = (visit.rule if observe is None else visit.rule.watched(observe))(site, given)
         if observe is not None:
             carried = [p if a else None for p, a in zip(pulled, site.active, strict=False)]
             observe(visit.node, given, tuple(carried), site)
+    _pass_on(visit, relevance, pulled)
+
+
+def _pass_on(visit: Visit, relevance: list[Tensor | None], pulled: Relevances) -> None:
+    """A node's relevances into the slots of its inputs."""
     for o in visit.frees:
         relevance[o] = None
     n = len(pulled)

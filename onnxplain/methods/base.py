@@ -40,7 +40,7 @@ class Step:
     `x`: values of the sources, k·n rows; None: the samples themselves, whose forward pass is already made.
     `x0`: the baseline of a walk over differences: n·k rows, n rows, 1 row, or any number with `pairs` (then every
     sample meets every baseline, and k is their number). `weights` (k,): of each repetition in the sum.
-    `factor`: what each source's relevance is multiplied by, broadcastable to the rows; None: nothing.
+    `factor`: what each source's relevance is multiplied by, k·n rows, or n for all repetitions alike; None: nothing.
     """
 
     x: Mapping[str, Tensor] | None = None

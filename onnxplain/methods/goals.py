@@ -165,6 +165,12 @@ class Goals:
                 out.setdefault(a.name, []).append(y[:real])
         return {a: torch.cat(parts) for a, parts in out.items()}
 
+    def alike(self, asked: Asked, selection: Selection) -> bool:
+        """Whether a walk starts with the same relevance at every sample, on the first axis of one value."""
+        seeding = self.method.seeding()
+        number = isinstance(seeding, float | int) or (isinstance(seeding, str) and not starts_with_output(seeding))
+        return number and selection.alike and [a.axis for a in asked.at] == [0]
+
     def seeds(
         self,
         asked: Asked,
@@ -175,9 +181,16 @@ class Goals:
         samples: np.ndarray,
         repetitions: int,
         targets: slice,
+        one_row: bool = False,
     ) -> dict[str, Tensor]:
-        """The relevance that starts a walk of `repetitions` times all samples, by explained value."""
+        """The relevance that starts a walk of `repetitions` times all samples, by explained value; with `one_row`, one
+        row of it, which stands for all."""
         seeding, n = self.method.seeding(), len(samples)
+        if one_row:
+            (at,) = asked.at
+            row = trace[at.value][:1]
+            seed = one_hot(selection, at.rows_first(row), np.zeros(1, dtype=np.int64), targets)
+            return {at.value: at.native(seed if isinstance(seeding, str) else seed * float(seeding), row)}  # type: ignore[arg-type]
         local = np.tile(np.arange(n), repetitions)
         both = pairing is not None and trace0 is not None
         ys = {a.value: pairing.pair(a.value, trace[a.value], trace0[a.value]) if both else (trace[a.value], None) for a in asked.at}  # type: ignore[union-attr, index]

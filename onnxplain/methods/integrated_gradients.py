@@ -123,5 +123,9 @@ class IntegratedGradients(Method):
                 v: (x0[v] + a.reshape(-1, 1, *[1] * (d.dim() - 1)) * d).reshape(-1, *d.shape[1:])
                 for v, d in difference.items()
             }
-            factor = {v: d.repeat(len(part), *[1] * (d.dim() - 1)) for v, d in difference.items()} if self.times_input else None
-            yield Step(x=path, k=len(part), weights=as_weights(weights[part.start : part.stop], some), factor=factor)
+            yield Step(
+                x=path,
+                k=len(part),
+                weights=as_weights(weights[part.start : part.stop], some),
+                factor=difference if self.times_input else None,
+            )

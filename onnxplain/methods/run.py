@@ -202,12 +202,14 @@ class Runner:
         differences = Differences(self.method.layer_factor, trace, trace0, pairing)
         together = max(1, len(self.method.variants()))  # all variants of a target go through one walk
         size = max(together, chunks.targets // together * together)
+        total = at if pairing is None else pairing.rows
         for a in p.asked:
             s = selected[a.name]
+            one_row = observe is None and total > 1 and self.goals.alike(a, s)
             for t in range(0, s.n_targets, size):
                 targets = slice(t, min(t + size, s.n_targets))
-                seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets)
-                relevance = p.walks[a.name].run(trace, seeds, trace0, pairing, observe)
+                seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row)
+                relevance = p.walks[a.name].run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
                 sums.add(a.name, step, targets, relevance, differences)
 
     def _pair(

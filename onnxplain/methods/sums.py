@@ -45,10 +45,14 @@ class Sums:
         for s in p.sources:
             if (r := relevance.get(s.value)) is not None:
                 r = rows_first(r, p.layout(s))
-                if step.factor is not None:
-                    r = r * step.factor[s.value]
+                factor = None if step.factor is None else step.factor[s.value]
+                # what is the same for all repetitions is multiplied once, by their sum
+                late = factor is not None and self.statistic == "mean" and factor.shape[0] == self.n < r.shape[1]
+                if factor is not None and not late:
+                    r = r * factor
                 r = self._powers("source", (s.value, asked), r, step, targets)
-                _accumulate(self.totals.setdefault((s.value, asked), []), _weighted(r, step, self.n), targets)
+                r = _weighted(r, step, self.n)
+                _accumulate(self.totals.setdefault((s.value, asked), []), r * factor if late else r, targets)  # type: ignore[operator]
         for v in p.layers:
             if (r := relevance.get(v)) is not None:
                 r = differences.scaled(v, r)
@@ -129,8 +133,11 @@ def _weighted(r: Tensor, step: Step, n: int) -> Tensor:
     """(T, k·n, …) → (T, n, …): the weighted sum over repetitions."""
     if step.k == 1:
         return r if step.weights is None else r * step.weights[0]
-    parts = r.reshape(r.shape[0], step.k, n, *r.shape[2:])
-    return parts.sum(1) if step.weights is None else torch.einsum("tk...,k->t...", parts, step.weights)
+    if step.weights is None:
+        return r.reshape(r.shape[0], step.k, n, *r.shape[2:]).sum(1)
+    # an einsum would put the repetitions last, in a copy
+    total = torch.matmul(step.weights, r.reshape(r.shape[0], step.k, -1))
+    return total.reshape(r.shape[0], n, *r.shape[2:])
 
 
 def _accumulate(parts: list[Tensor], r: Tensor, targets: slice) -> None:

@@ -68,6 +68,9 @@ class Rescale(Rule):
             return Prepared(_middle, lambda r, v: tuple(layer.partial(only(r), v, i) for i in range(len(v))))
         return None
 
+    def direct(self, layer: Layer) -> Callable[..., Relevances] | None:
+        return layer.adjoint if isinstance(layer, Affine) and not layer.adjoint_reads else None
+
     def reads(self, layer: Layer) -> frozenset[str]:
         return layer.adjoint_reads if isinstance(layer, LINEAR) and not steered(layer) else INPUTS_AND_OUTPUTS
 
