@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .columns import as_codes, by_column, is_table
 from .errors import InputError
 from .few_bits import is_of_few_bits, packed, plain
 from .frontend.strings import decoded
+from .layers.several import Several
 from .layers.shapes import all_finite
 from .specs import Spec
 
@@ -61,7 +63,10 @@ def prepare(
     """Tensors by input name with the sample axis first (inputs without one as they are). The one row of an input that
     the model fixes to one row goes with every sample of the others. Raises `InputError`; what is only predicted, not
     `explained`, may hold infinite numbers (a mask of −∞), or none at all."""
-    tensors = {n: to_tensor(specs[n], x, dtype, what, explained) for n, x in by_input(specs, data, what).items()}
+    given = by_input(specs, data, what)
+    if explained:
+        _check_tensors(specs)
+    tensors = {n: _value(specs[n], x, dtype, device, what, explained) for n, x in given.items()}
     most = max((t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None), default=1)
     tensors = {n: t.expand(most, *t.shape[1:]) if specs[n].fixed_batch == 1 and len(t) == 1 else t for n, t in tensors.items()}
     counts = {n: t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None and (explained or t.numel())}
@@ -70,12 +75,38 @@ def prepare(
             f"the inputs of {what} have different numbers of samples: {counts}; an input that all samples share is named "
             "with ox.load(..., batch_axis={its name: None})"
         )
-    return {n: t.to(device) for n, t in tensors.items()}
+    return tensors
 
 
-def as_declared(spec: Spec, y: Tensor, texts: Mapping[int, str] | None = None) -> np.ndarray:
-    """An output in the type that the model's file gives it; wider where the model is computed in double precision.
-    `texts`: by code, beyond those of the file."""
+def _check_tensors(specs: Mapping[str, Spec]) -> None:
+    """What is explained is a tensor."""
+    for n, s in specs.items():
+        if s.sequence or s.optional:
+            raise InputError(
+                f"input {n!r} is {'a sequence' if s.sequence else 'optional'}: explanations are of tensors. Cut the model behind "
+                "it, with ox.load(..., inputs=…)"
+            )
+
+
+def _value(spec: Spec, data: Any, dtype: torch.dtype, device: torch.device, what: str, explained: bool) -> Any:
+    """A tensor; of a sequence all of them, of an optional value perhaps None."""
+    if spec.optional and data is None:
+        return None
+    if not spec.sequence:
+        return to_tensor(spec, data, dtype, what, explained).to(device)
+    if not isinstance(data, (list, tuple)):
+        raise InputError(f"input {spec.name!r} is {spec.described()}: give a list of arrays, not {type(data).__name__}")
+    one = replace(spec, sequence=False)
+    return Several([to_tensor(one, x, dtype, what, explained).to(device) for x in data])
+
+
+def as_declared(spec: Spec, y: Any, texts: Mapping[int, str] | None = None) -> Any:
+    """An output in the type that the model's file gives it; wider where the model is computed in double precision. A
+    sequence is a list of arrays. `texts`: by code, beyond those of the file."""
+    if y is None:
+        return None
+    if isinstance(y, Several):
+        return [as_declared(spec, part, texts) for part in y.parts]
     array = y.cpu().numpy()
     if spec.dtype == "string":
         return decoded(array, {**spec.texts, **(texts or {})})

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,8 +47,8 @@ class Model:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     precision: str = "float32"
 
-    def predict(self, data: Any) -> dict[str, np.ndarray]:
-        """{output name: array} for `data` in any form that `explain` takes."""
+    def predict(self, data: Any) -> dict[str, Any]:
+        """{output name: array} for `data` in any form that `explain` takes; a list of arrays where that is a sequence."""
         feeds = prepare(self.inputs, data, self.dtype, self.device, explained=False)
         texts = own_texts(self.inputs, by_input(self.inputs, data))
         with products(self.precision, self.device):
@@ -60,7 +59,7 @@ class Model:
         n, fixed = n_samples(self.inputs, feeds), self.fixed_rows
         graph = self.graph
         plan = graph.memo.get("outputs", lambda: Forward(graph, graph.inputs, graph.outputs, []))
-        if any(x.numel() == 0 for x in feeds.values()):  # an empty value has no rows to go through in pieces
+        if any(x is None or x.numel() == 0 for x in feeds.values()):  # an empty value has no rows to go through in pieces
             return self._whole(plan, feeds)
         whole = self.graph.joins_samples or any(
             s.batch_axis is None and o not in self.graph.constants for o, s in self.outputs.items()

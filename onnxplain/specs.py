@@ -18,7 +18,8 @@ class Spec:
 
     `batch_axis`: the sample axis, or None where the value has none (a setting shared by all samples).
     `labels`: names of coordinates, by axis name ("feature", "channel", "unit", …). `texts`: those in the model's file, by
-    code, where the value holds text. `missing`: NaN is a number that is missing, and is filled in by the model.
+    code, where the value holds text. `missing`: NaN is a number that is missing, and is filled in by the model. `sequence`: it is a
+    list of tensors; `optional`: it may be None.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Spec:
     rank_known: bool = True
     texts: Mapping[int, str] = field(default_factory=dict, repr=False, compare=False)
     missing: bool = False
+    sequence: bool = False
+    optional: bool = False
 
     @property
     def floating(self) -> bool:
@@ -51,6 +54,8 @@ class Spec:
 
     def described(self) -> str:
         shown = [str(s) if s is not None else (self.symbols[i] if i < len(self.symbols) and self.symbols[i] else "?") for i, s in enumerate(self.shape)]
+        if self.sequence:
+            return f"a sequence of {self.dtype}"
         return f"{self.dtype} ({', '.join(map(str, shown))})" if self.rank_known else f"{self.dtype} (rank unknown)"
 
 
@@ -79,11 +84,16 @@ def make_spec(
     held = texts if texts is not None and t is not None and type_name(t.elem_type) == "string" else {}
     if t is None or t.shape is None:
         dtype = type_name(t.elem_type) if t is not None and t.elem_type else "float"
-        return Spec(name, (), NUMPY_NAMES.get(dtype, dtype), (), batch_axis, rank_known=False, texts=held, missing=missing)
+        sequence, optional = t is not None and not t.tensor, t is not None and t.optional
+        axis = None if sequence or optional else batch_axis
+        kind = NUMPY_NAMES.get(dtype, dtype)
+        return Spec(name, (), kind, (), axis, {}, False, held, missing, sequence, optional)
     dtype = type_name(t.elem_type) if t.elem_type else "float"
     shape = tuple(s if isinstance(s, int) else None for s in t.shape)
     symbols = tuple(s if isinstance(s, str) else None for s in t.shape)
-    return Spec(name, shape, NUMPY_NAMES.get(dtype, dtype), symbols, batch_axis if shape else None, texts=held, missing=missing)
+    axis = batch_axis if shape and not t.optional else None
+    kind = NUMPY_NAMES.get(dtype, dtype)
+    return Spec(name, shape, kind, symbols, axis, texts=held, missing=missing, optional=t.optional)
 
 
 def batch_axes(

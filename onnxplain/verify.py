@@ -45,6 +45,8 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
         return _skip(strict, "its file is not kept in memory: it is too large (2 GB), or was loaded with verify='never'")
     if names := model.raw.draws:
         return _skip(strict, f"it draws random numbers, at nodes {list(names)[:3]}: here the same at every call, there others")
+    if odd := [n for n, s in (*model.inputs.items(), *model.outputs.items()) if s.sequence or s.optional]:
+        return _skip(strict, f"{odd[:3]} are no tensors but sequences or optional values")
     try:
         runtime = session(model.source)
     except Exception as error:  # noqa: BLE001 — onnxruntime's errors have no common base

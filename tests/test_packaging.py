@@ -28,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "specs": {"onnxplain.frontend"},
     "targets": set(),
     "columns": {"onnxplain.specs", "onnxplain.frontend.strings"},
-    "data": {"onnxplain.specs", "onnxplain.columns", "onnxplain.few_bits", "onnxplain.frontend.strings", "onnxplain.layers.shapes"},
+    "data": {"onnxplain.specs", "onnxplain.columns", "onnxplain.few_bits", "onnxplain.frontend.strings", "onnxplain.layers.several", "onnxplain.layers.shapes"},
     "conventions": {*KINDS, "onnxplain.rules", "onnxplain.graph"},
     "methods": {
         "onnxplain.conventions",

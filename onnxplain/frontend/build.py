@@ -54,10 +54,10 @@ def build(
     if graph is None:
         builder.report()
     for v in (*graph.inputs, *graph.outputs):
-        if v in builder.types and not builder.types[v].tensor:
+        if v in builder.types and not builder.types[v].tensor and not builder.types[v].elem_type:
             raise ModelError(
-                f"{v!r} is no tensor, which the inputs and outputs of a model must be here: cut it beside that value, with "
-                "ox.load(..., inputs=…) or outputs=…"
+                f"{v!r} is neither a tensor nor a sequence of tensors, which the inputs and outputs of a model must be here: "
+                "cut it beside that value, with ox.load(..., inputs=…) or outputs=…"
             )
     return Built(graph, builder.types, builder.opset, texts)
 

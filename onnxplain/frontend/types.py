@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnx import ModelProto, NodeProto, TypeProto, ValueInfoProto, defs, helper, shape_inference
 
@@ -22,11 +22,13 @@ CASTS = frozenset({"onnxplain:Parsed", "onnxplain:Printed"})
 
 @dataclass(frozen=True)
 class ValueType:
-    """`shape`: a size, a symbol or None (unknown) per axis; None where even the rank is unknown."""
+    """`shape`: a size, a symbol or None (unknown) per axis; None where even the rank is unknown. Not a `tensor`: a sequence
+    of tensors of this element type (0: a map, or something else). `optional`: or nothing at all."""
 
     elem_type: int
     shape: tuple[int | str | None, ...] | None
     tensor: bool = True
+    optional: bool = False
 
     @property
     def sizes(self) -> tuple[int | None, ...] | None:
@@ -35,9 +37,13 @@ class ValueType:
 
 
 def value_type(info: ValueInfoProto) -> ValueType:
-    t: TypeProto = info.type
+    t = info.type
     if t.WhichOneof("value") == "optional_type":
-        t = t.optional_type.elem_type
+        return replace(_type(t.optional_type.elem_type), optional=True)
+    return _type(t)
+
+
+def _type(t: TypeProto) -> ValueType:
     if t.WhichOneof("value") == "sequence_type":
         return ValueType(t.sequence_type.elem_type.tensor_type.elem_type, None, tensor=False)
     if t.WhichOneof("value") not in ("tensor_type", None):

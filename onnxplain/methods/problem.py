@@ -289,6 +289,7 @@ def _targets(target: Any, graph: Graph, outputs: Mapping[str, Spec], method: Met
             o
             for o in outputs
             if o not in graph.constants
+            and not outputs[o].sequence
             and (o in graph.floating or explained_value(graph, o, method.last())[1].skipped)
         ]
         if not fit:
@@ -296,6 +297,8 @@ def _targets(target: Any, graph: Graph, outputs: Mapping[str, Spec], method: Met
             raise _not_floating(first, outputs[first], graph)
         chosen = per_output(target, fit)
     for o in chosen:
+        if outputs[o].sequence:
+            raise TargetError(f"output {o!r} is a sequence: explain the tensors in it, with ox.load(..., outputs=…)")
         if o in graph.constants:
             raise TargetError(f"output {o!r} is constant: no input changes it")
     return chosen

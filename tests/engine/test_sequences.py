@@ -146,12 +146,62 @@ def test_an_audit_counts_what_lies_in_a_sequence() -> None:
         np.testing.assert_allclose(by_op[op]["relevance_out"], by_op[op]["relevance_in"], rtol=1e-9)
 
 
-def test_a_sequence_that_is_an_output_is_refused() -> None:
+def with_sequences() -> ModelProto:
+    """parts, x → parts with x behind them, and the first of them."""
     w = Writer()
-    w.node("SplitToSequence", "x", to="s", axis=1)
-    proto = w.model({"x": ("N", 4)}, {"y": ()})
+    w.node("SequenceInsert", "parts", "x", to="all")
+    w.node("SequenceAt", "all", w.constant(0), to="first")
+    proto = w.model({"parts": (), "x": ("N", 4)}, {"all": (), "first": ("M", 4)})
+    listed = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    kind = helper.make_sequence_type_proto(listed)
+    for end in (proto.graph.input[0], proto.graph.output[0]):
+        end.type.CopyFrom(kind)
+    return proto
+
+
+def test_sequences_go_in_and_come_out_as_lists() -> None:
+    with pytest.warns(UserWarning, match="are no tensors but sequences"):
+        model = ox.load(with_sequences())
+    assert model.inputs["parts"].described() == "a sequence of float32"
+    a, b, x = (np.full((n, 4), n, np.float32) for n in (1, 2, 3))
+    made = model.predict({"parts": [a, b], "x": x})
+    assert [y.tolist() for y in made["all"]] == [a.tolist(), b.tolist(), x.tolist()] and made["first"].tolist() == a.tolist()
+    assert [y.tolist() for y in model.predict({"parts": [], "x": x})["all"]] == [x.tolist()]
+    with pytest.raises(ox.InputError, match="'parts' is a sequence of float32: give a list of arrays, not ndarray"):
+        model.predict({"parts": a, "x": x})
+
+
+def test_what_is_explained_are_tensors() -> None:
+    model = ox.load(with_sequences(), verify="never")
+    x = np.ones((1, 4), np.float32)
+    with pytest.raises(ox.InputError, match="'parts' is a sequence: explanations are of tensors.*inputs="):
+        ox.explain(model, {"parts": [x], "x": x}, "gradient")
+    w = Writer()
+    w.node("SplitToSequence", w.node("Tanh", "x", to="h"), to="s", axis=1)
+    proto = w.model({"x": ("N", 4)}, {"s": (), "h": ("N", 4)})
     proto.graph.output[0].CopyFrom(helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, None))
-    with pytest.raises(ox.ModelError, match="'s' is no tensor.*outputs="):
+    half = ox.load(proto, verify="never")
+    assert list(ox.explain(half, x, "gradient", target=0).predictions) == ["h"], "an output that is a sequence is passed over"
+    with pytest.raises(ox.TargetError, match="output 's' is a sequence: explain the tensors in it"):
+        ox.explain(half, x, "gradient", target={"s": 0})
+
+
+def test_an_optional_input_may_be_none() -> None:
+    there = helper.make_node("OptionalHasElement", ["maybe"], ["y"])
+    of = helper.make_optional_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [3]))
+    graph = helper.make_graph(
+        [there], "g", [helper.make_value_info("maybe", of)], [helper.make_tensor_value_info("y", TensorProto.BOOL, [])]
+    )
+    model = ox.load(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), verify="never")
+    assert not model.predict({"maybe": None})["y"] and model.predict({"maybe": np.ones(3, np.float32)})["y"]
+
+
+def test_a_map_is_refused() -> None:
+    w = Writer()
+    w.node("Identity", "x", to="s")
+    proto = w.model({"x": ("N", 4)}, {"s": ()})
+    proto.graph.output[0].type.map_type.key_type = TensorProto.INT64
+    with pytest.raises(ox.ModelError, match="'s' is neither a tensor nor a sequence of tensors.*outputs="):
         ox.load(proto)
 
 

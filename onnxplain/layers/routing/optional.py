@@ -1,4 +1,4 @@
-"""Optional values: all that are computed here hold something."""
+"""Optional values: tensors and sequences that may be missing where they are inputs of the model."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Optional(Moving):
 
 
 class OptionalHasElement(Integer):
-    """True where there is an input at all."""
+    """True where there is an input at all, and it is not None."""
 
     onnx = {"OptionalHasElement": 15}
 
@@ -43,4 +43,4 @@ class OptionalHasElement(Integer):
         return cls(node)
 
     def forward(self, *inputs: Any) -> Tensor:
-        return torch.tensor(self.there)
+        return torch.tensor(self.there and self.full(inputs)[0] is not None)
