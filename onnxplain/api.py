@@ -129,6 +129,7 @@ def explain(
     max_memory: Any = None,
     progress: bool | str = "auto",
     seed: int | None = None,
+    compile: bool = False,
 ) -> Explanation:
     """Attributions of `data` for `target` by `method`.
 
@@ -138,7 +139,8 @@ def explain(
     `target`: "predicted", "all", a unit (number, label, or a position tuple), a list of units, `PerSample`, `Contrast`,
     `Top`, {output: any of these}, or a callable of the outputs that gives one value per sample.
     `layers`: internal values that get attributions as well, by name or pattern ("encoder/*"), or "all".
-    `chunk_size`: samples per walk, or (samples, targets); the numbers do not depend on it. `max_memory`: bytes, or "2GB". `seed`: for methods that draw random numbers.
+    `chunk_size`: samples per walk, or (samples, targets); the numbers do not depend on it. `max_memory`: bytes, or "2GB". `seed`: for methods that draw random numbers. `compile`: plans go through torch.compile, each from the second
+    time on that its shapes are met; compiling takes minutes, for many calls on data of one shape (methods that walk only).
 
     Raises `InputError`, `TargetError`, `RuleError`.
     """
@@ -151,11 +153,13 @@ def explain(
 
         if names:
             raise InputError(f"{chosen!r} only calls the model: it knows no internal values {list(names)}")
+        if compile:
+            raise InputError(f"compile=True is for methods that walk; {chosen!r} only calls the model, in onnxruntime")
         bar_for = partial(_progress, progress, method=chosen)
         return black_box(model, data, chosen, target, chunk_size, max_memory, _seed(seed), load, bar_for)
     model = load(model, example=data if is_converted(model) else None)
     with products(model.precision, model.device):
-        return _explained(model, data, chosen, target, names, chunk_size, max_memory, progress, _seed(seed))
+        return _explained(model, data, chosen, target, names, chunk_size, max_memory, progress, _seed(seed), compile)
 
 
 def _explained(
@@ -168,6 +172,7 @@ def _explained(
     max_memory: Any,
     progress: bool | str,
     seed: int,
+    compile: bool,
 ) -> Explanation:
     """What `explain` gives, by a method that walks."""
     feeds, given = _feeds(model, data, chosen)
@@ -188,6 +193,8 @@ def _explained(
     )
     chosen = chosen.fitted(context)
     problem = compile_problem(graph, model.inputs, model.outputs, chosen, target, names, context)
+    if compile:
+        problem = problem.compiled()
     with torch.inference_mode():
         prepared = chosen.prepare(context)
     bar = _progress(progress, context.n * chosen.n_walks(prepared), chosen)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..data import n_samples
 from ..errors import InputError, OnnxplainError, RuleError, TargetError
+from ..graph.compiled import compiled
 from ..graph.graph import Graph, Node
 from ..graph.last_activation import Explained, explained_value
 from ..graph.plan import Backward, Forward, Trace, walked
@@ -53,6 +54,11 @@ class Problem:
     index_walks: Mapping[tuple[str, str], Back | IndexWalk]
     needs_integers: bool
     per_row: frozenset[str]
+
+    def compiled(self) -> Problem:
+        """The same, with plans that go through torch.compile."""
+        walks = {name: compiled(walk) for name, walk in self.walks.items()}
+        return replace(self, clean=compiled(self.clean), path=compiled(self.path), walks=walks)
 
     def layout(self, source: Source) -> Layout | None:
         """Where a source holds the samples: where the (first) input it stands for has them, if nothing moved them; None:
