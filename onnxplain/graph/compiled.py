@@ -152,7 +152,7 @@ class CompiledBackward:
             begins = dict(zip(seeds, all_slots[len(slots) - len(seeds) :], strict=True))
             return list(plan.run(here, begins, there, pairing, None, rows).values())
 
-        given = [slots[i] for i in held]
+        given = [x for x in slots if isinstance(x, Tensor)]
         return dict(zip(names, functions.of(signature, call, given)(*given), strict=True))
 
 
