@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 
@@ -206,6 +207,20 @@ class Backward:
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
         self.calls = [(v, v.single, *self._slots(v)) for v in self.visits]
+
+    @cached_property
+    def moves(self) -> list[tuple[list[int], list[int], list[int]]]:
+        """Of every visit the slots of all values that the node reads and makes; those whose relevance is gone after it;
+        and those where there is some from then on."""
+        slot = self.index
+        return [
+            (
+                [slot[v] for v in (*n.inputs, *n.outputs)],
+                [slot[v] for v in n.outputs if v not in self.wanted],
+                [slot[v] for v in n.inputs if v in self.nodes_values],
+            )
+            for n in self.nodes
+        ]
 
     def _visit(
         self, n: Node, rule: Rule, graph: Graph, active: frozenset[str], stand_for: Mapping[str, str]

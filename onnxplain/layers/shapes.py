@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -59,7 +60,7 @@ def stand_in(x: Tensor) -> Tensor:
 
 def all_finite(x: Tensor) -> bool:
     """No NaN and no infinity in x: a sum tells in a tenth of the time, unless it is itself too large."""
-    return bool(x.sum().isfinite()) or bool(x.isfinite().all())
+    return math.isfinite(x.sum()) or bool(x.isfinite().all())
 
 
 def tensors(x: Tensor | Several) -> tuple[Tensor | None, ...]:

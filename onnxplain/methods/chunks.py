@@ -40,40 +40,38 @@ class Sizes:
 
 def measure(trace: Trace, walks: Sequence[Backward], rows: int, traces: int) -> Need:
     """What one sample of this forward pass (of `rows` samples) needs."""
-    walk = max((_peak(trace, b) for b in walks), default=0)
-    return Need(_kept(trace) * traces // rows, walk // rows)
+    size = _bytes(trace)
+    walk = max((_peak(trace, b, size) for b in walks), default=0)
+    return Need(_kept(trace, size) * traces // rows, walk // rows)
 
 
-def _kept(trace: Trace) -> int:
-    kept = 0
-    for x in trace.slots:
-        if x is not None and (x.numel() <= 1 or any(x.stride())):  # stand-ins own no memory
-            kept += x.numel() * x.element_size()
-    return kept
+def _bytes(trace: Trace) -> list[int]:
+    """Of every value's numbers, by slot; a stand-in counts as what it stands for."""
+    return [0 if x is None else x.numel() * x.element_size() for x in trace.slots]
 
 
-def _peak(trace: Trace, backward: Backward) -> int:
+def _kept(trace: Trace, size: Sequence[int]) -> int:
+    own = (b for x, b in zip(trace.slots, size, strict=True) if x is not None and (x.numel() <= 1 or any(x.stride())))
+    return sum(own)  # stand-ins own no memory
+
+
+def _peak(trace: Trace, backward: Backward, size: Sequence[int]) -> int:
     """The most bytes of relevance alive at once on one walk, for one target, with each rule's temporaries."""
-    size = {}
-    for n in backward.nodes:
-        for v in (*n.inputs, *n.outputs):
-            if v in trace:
-                x = trace[v]
-                size[v] = x.numel() * x.element_size()
-    alive: dict[str, int] = {v: size.get(v, 0) for v in backward.seeds}
-    peak = sum(alive.values())
-    for visit in backward.visits:
-        n = visit.node
-        touched = {v: size.get(v, 0) for v in (*n.inputs, *n.outputs)}
-        inside = [_kept(t) + _peak(t, b) for t, b in visit.rule.within(visit.site(trace, None, None))] if n.kind == "Control" else []
-        own = max([TEMPORARIES * max(touched.values(), default=0), *inside])
-        peak = max(peak, sum(alive.values()) + own)
-        for v in n.outputs:
-            if v not in backward.wanted:
-                alive.pop(v, None)
-        for v in n.inputs:
-            if v in backward.nodes_values:
-                alive[v] = touched[v]
+    alive = dict.fromkeys([backward.index[v] for v in backward.seeds], True)
+    total = peak = sum(size[slot] for slot in alive)
+    for visit, (touched, released, taken) in zip(backward.visits, backward.moves, strict=True):
+        own = TEMPORARIES * max([size[slot] for slot in touched])
+        if visit.node.kind == "Control":
+            inside = visit.rule.within(visit.site(trace, None, None))
+            own = max([own, *(_kept(t, s) + _peak(t, b, s) for t, b, s in ((t, b, _bytes(t)) for t, b in inside))])
+        peak = max(peak, total + own)
+        for slot in released:
+            if alive.pop(slot, False):
+                total -= size[slot]
+        for slot in taken:
+            if slot not in alive:
+                alive[slot] = True
+                total += size[slot]
     return peak
 
 

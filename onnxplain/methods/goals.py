@@ -55,7 +55,8 @@ class Goals:
                 f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}}), or None if all of it belongs to "
                 "one sample, as the boxes that a detector finds"
             )
-        found = resolve(target, at.output, y.double().cpu().numpy(), self.labels.get(at.output))
+        exact = y if y.dtype in (torch.float32, torch.float64) else y.double()
+        found = resolve(target, at.output, exact.cpu().numpy(), self.labels.get(at.output))
         return found.times(self.method.variants())
 
     def _predicted_value(self, asked: Asked, trace: Trace) -> str:
@@ -68,7 +69,7 @@ class Goals:
         if selection.scalar is not None:
             return scalar_value(selection, values_at(asked, trace), n)
         y = asked.at[0].rows_first(trace[self._predicted_value(asked, trace)])
-        return picked(selection, y, np.arange(n))
+        return picked(selection, y)
 
     def value(self, asked: Asked, selection: Selection, trace: Trace, n: int) -> Tensor:
         """(n, targets): the explained values at the target units, for a trace of n rows or of one that all share."""
@@ -76,7 +77,7 @@ class Goals:
             rows = trace[asked.at[0].value].shape[asked.at[0].axis or 0]
             return scalar_value(selection, values_at(asked, trace), rows).expand(n, 1)
         y = asked.at[0].rows_first(trace[asked.at[0].value])
-        return picked(selection, y.expand(n, y.shape[1]), np.arange(n))
+        return picked(selection, y.expand(n, y.shape[1]))
 
     def goal(
         self,
@@ -118,7 +119,7 @@ class Goals:
         n = len(samples)
         if asked.name in references:
             mean = references[asked.name].mean(0, keepdim=True).expand(n, -1)
-            return mean if selection.scalar is not None else picked(selection, mean, np.arange(n))
+            return mean if selection.scalar is not None else picked(selection, mean)
         refs = self.method.references(self.prepared, samples)
         if refs is None:
             return torch.nan
@@ -191,15 +192,15 @@ class Goals:
             row = trace[at.value][:1]
             seed = one_hot(selection, at.rows_first(row), np.zeros(1, dtype=np.int64), targets)
             return {at.value: at.native(seed if isinstance(seeding, str) else seed * float(seeding), row)}  # type: ignore[arg-type]
-        local = np.tile(np.arange(n), repetitions)
+        local = None if repetitions == 1 else np.tile(np.arange(n), repetitions)
         both = pairing is not None and trace0 is not None
         ys = {a.value: pairing.pair(a.value, trace[a.value], trace0[a.value]) if both else (trace[a.value], None) for a in asked.at}  # type: ignore[union-attr, index]
         if selection.scalar is not None:
-            y = {a.output: ys[a.value][0] for a in asked.at}
+            y, rows = {a.output: ys[a.value][0] for a in asked.at}, n * repetitions
             if both:
-                gradient = line_gradient(selection, y, {a.output: ys[a.value][1] for a in asked.at}, len(local))  # type: ignore[misc]
+                gradient = line_gradient(selection, y, {a.output: ys[a.value][1] for a in asked.at}, rows)  # type: ignore[misc]
             else:
-                gradient = scalar_gradient(selection, y, len(local))
+                gradient = scalar_gradient(selection, y, rows)
             return {a.value: _scaled(gradient[a.output], y[a.output], seeding)[None] for a in asked.at}
         (at,) = asked.at
         native = ys[at.value][0]
@@ -207,7 +208,7 @@ class Goals:
         seed = one_hot(selection, y_rows, local, targets)
         if starts_with_output(seeding) and len(selection.terms) > 1:
             return {at.value: at.native(seed * y_rows, native)}  # a contrast starts with each unit's own value
-        factor = seeding_factor(seeding, picked(selection, y_rows, local), samples[local], targets, self._made_by(asked))
+        factor = seeding_factor(seeding, picked(selection, y_rows, local), samples if local is None else samples[local], targets, self._made_by(asked))
         return {at.value: at.native(seed if isinstance(factor, float) and factor == 1 else seed * factor, native)}
 
 

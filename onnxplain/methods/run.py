@@ -57,7 +57,8 @@ class Results:
         rows = part.cpu().numpy() if isinstance(part, Tensor) else part
         if key not in table:
             # in memory targets come first, as they do on a walk: copying is then no transposition
-            table[key] = np.moveaxis(np.zeros((*rows.shape[-1:], self.n, *rows.shape[1:-1]), rows.dtype), 0, -1)
+            made = np.zeros((*rows.shape[-1:], self.n, *rows.shape[1:-1]), rows.dtype)
+            table[key] = made.transpose(*range(1, made.ndim), 0)
         table[key][start : start + len(rows)] = rows
 
 
@@ -112,8 +113,12 @@ class Runner:
                 real = len(rows)
                 if self.fixed and real < self.fixed:  # filled up with the last sample, whose copies are dropped
                     rows = np.concatenate([rows, np.full(self.fixed - real, rows[-1])])
-                trace = pilot if np.array_equal(rows, pilot_rows) else self.forward(rows)
-                self._chunk(results, rows, real, trace, chunks, references)
+                if len(rows) == len(pilot_rows) and (rows == pilot_rows).all():
+                    trace, selected = pilot, chosen
+                else:
+                    trace = self.forward(rows)
+                    selected = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
+                self._chunk(results, rows, real, trace, selected, chunks, references)
                 start, end = end, end + chunks.samples
         return results
 
@@ -136,14 +141,13 @@ class Runner:
         return self.problem.clean.run(self.problem.feed(self.take(rows)))
 
     def take(self, rows: np.ndarray) -> dict[str, Tensor]:
-        first, last = int(rows[0]), int(rows[-1])
-        in_a_row = last - first + 1 == len(rows) and bool((np.diff(rows) == 1).all())  # then nothing is copied
-        return self.context.take(self.context.feeds, slice(first, last + 1) if in_a_row else torch.from_numpy(rows))
+        return self.context.take(self.context.feeds, _index(rows))
 
     def integers(self, rows: np.ndarray) -> dict[str, Tensor]:
         """The feeds that are not floating, at these samples."""
         values = {s.value for s in self.problem.sources}
-        return {n: x for n, x in self.take(rows).items() if n not in values}
+        rest = {n: x for n, x in self.context.feeds.items() if n not in values}
+        return self.context.take(rest, _index(rows)) if rest else {}
 
     def _sizes(self, pilot: Trace, rows: int, chosen: Mapping[str, Selection]) -> Sizes:
         traces = 2 if self.method.layer_factor == "difference" else 1
@@ -152,14 +156,20 @@ class Runner:
         return sizes(need, self.context.n, most, self.chunk_size, bytes_from(self.max_memory), self.fixed, self.stepped)
 
     def _chunk(
-        self, results: Results, rows: np.ndarray, real: int, trace: Trace, chunks: Sizes, references: Mapping[str, Tensor]
+        self,
+        results: Results,
+        rows: np.ndarray,
+        real: int,
+        trace: Trace,
+        selected: Mapping[str, Selection],
+        chunks: Sizes,
+        references: Mapping[str, Tensor],
     ) -> None:
         """All walks of some samples; the first `real` rows count."""
         p, goals, n, start, put = self.problem, self.goals, len(rows), int(rows[0]), results.put
         max_k = 1 if self.fixed else max(1, chunks.fit // n)
         chunk = Chunk(p.sources_at(trace), rows, max_k, self.context.seed, self.context)
         integers = self.integers(rows)
-        selected = {a.name: goals.select(a, trace, rows) for a in p.asked}
         for a in p.asked:
             s = selected[a.name]
             put(results.predictions, a.name, start, goals.prediction(a, s, trace, n)[:real])
@@ -238,3 +248,10 @@ class Runner:
             total = at
         trace0 = p.path.run(p.source_feed(x0, p.repeat(integers, total // n)))
         return trace, trace0, Pairing(total, total, p.per_row)
+
+
+def _index(rows: np.ndarray) -> slice | Tensor:
+    """What takes these rows of a tensor; of rows that follow each other nothing is copied."""
+    first, last = int(rows[0]), int(rows[-1])
+    in_a_row = last - first + 1 == len(rows) and bool((rows[1:] - rows[:-1] == 1).all())
+    return slice(first, last + 1) if in_a_row else torch.from_numpy(rows)

@@ -54,18 +54,18 @@ class Asked:
         return tuple(a.value for a in self.at)
 
 
-def picked(selection: Selection, y: Tensor, samples: np.ndarray) -> Tensor:
-    """(rows, targets): Σ coefficient · y[unit]; row i belongs to sample samples[i]. y is (rows, units)."""
+def picked(selection: Selection, y: Tensor, samples: np.ndarray | None = None) -> Tensor:
+    """(rows, targets): Σ coefficient · y[unit]; row i belongs to sample samples[i], or to sample i. y is (rows, units)."""
     total = y.new_zeros((y.shape[0], selection.n_targets))
-    rows = torch.from_numpy(samples).long()
+    rows = None if samples is None else torch.from_numpy(samples).long()
     for units, c in selection.take(slice(None), rows):
         total = total + c * y.gather(1, units.T.to(y.device))
     return total
 
 
-def one_hot(selection: Selection, y: Tensor, samples: np.ndarray, targets: slice) -> Tensor:
-    """(T, rows, units): the coefficients at the target units."""
-    rows = torch.from_numpy(samples).long()
+def one_hot(selection: Selection, y: Tensor, samples: np.ndarray | None, targets: slice) -> Tensor:
+    """(T, rows, units): the coefficients at the target units; row i belongs to sample samples[i], or to sample i."""
+    rows = None if samples is None else torch.from_numpy(samples).long()
     total: Tensor | None = None
     for units, c in selection.take(targets, rows):
         hot = y.new_zeros((units.shape[0], *y.shape)).scatter(2, units[..., None].to(y.device), c)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, Unpack
 
 from ..errors import RuleError
@@ -249,6 +249,11 @@ COMPOSITES: dict[str, Callable[..., Composite]] = {
 }
 RULES: dict[str, type[Rule]] = {r.__name__: r for r in (Epsilon, Zero, ZPlus, AlphaBeta, Gamma, Flat, WSquare)}
 
+#: what must be given to each composite
+_NEEDED = {
+    name: [p.name for p in inspect.signature(make).parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    for name, make in COMPOSITES.items()
+}
 _DEFAULTS = {name: p.default for name, p in inspect.signature(default_rows).parameters.items()}
 
 Spec = str | Rule | Composite | Mapping[Any, Rule] | Iterable[Row]
@@ -280,12 +285,18 @@ def _by_name(name: str, options: Options) -> Composite:
         raise RuleError(f"no composite or rule is called {name!r}; there are {', '.join(known.values())}")
     if found in RULES:
         return composite_from(RULES[found](), **options)
-    make = COMPOSITES[found]
-    parameters = inspect.signature(make).parameters.values()
-    needed = [p.name for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    needed = _NEEDED[found]
     if needed:
         raise RuleError(f"{found} needs {' and '.join(needed)}: write {found}({', '.join(f'{n}=...' for n in needed)})")
-    return make(**options)
+    if all(type(v) in (str, bool) for v in options.values()):
+        return _made(found, *sum(options.items(), ()))
+    return COMPOSITES[found](**options)
+
+
+@lru_cache(maxsize=64)
+def _made(name: str, *options: Any) -> Composite:
+    """The composite of this name, with options written one after the other, name and value."""
+    return COMPOSITES[name](**dict(zip(options[::2], options[1::2], strict=True)))
 
 
 def _plain(name: str) -> str:
