@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 PYTEST := OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types docs bench clean
+.PHONY: help demo test test-all lint types docs bench paper clean
 
 help:
 	@echo "make demo      explain two small trained models; report and pictures in ./demo-output"
@@ -17,7 +17,9 @@ help:
 	@echo "make lint      ruff"
 	@echo "make types     mypy"
 	@echo "make docs      the documentation site, in ./site"
-	@echo "make bench     speed beside captum, zennit and autograd"
+	@echo "make bench     speed, start, memory and scaling beside captum, zennit, shap, tangermeme, LXT and autograd, with targets;"
+	@echo "               BENCH=--quick for minutes instead of half an hour, BENCH=--resume to go on where a run was broken off"
+	@echo "make paper     the run-time and agreement grids of the innsight paper, in its minimal mode"
 	@echo "make clean     remove everything that make made"
 
 demo: $(VENV)/core.stamp
@@ -40,7 +42,11 @@ docs: $(VENV)/docs.stamp
 	@echo "site/index.html"
 
 bench: $(VENV)/bench.stamp
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --strict $(BENCH)
+
+paper: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks.paper.agreement $(PAPER)
+	$(BIN)/python -m benchmarks.paper --minimal $(PAPER)
 
 clean:
 	rm -rf $(VENV) build dist site out demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -63,8 +69,9 @@ $(VENV)/docs.stamp: $(VENV)/core.stamp
 	$(INSTALL) -e ".[docs]"
 	@touch $@
 
-# zennit asks for torchvision, which would bring a second torch; the benchmarks do without it
+# What these ask for would bring a second torch (zennit: torchvision) or is not used here (LXT: transformers and its
+# quantised kernels; tangermeme: the rest is there with shap)
 $(VENV)/bench.stamp: $(VENV)/core.stamp
 	$(INSTALL) -e ".[bench]"
-	$(INSTALL) --no-deps zennit
+	$(INSTALL) --no-deps zennit tangermeme figwig memelite pyfaidx lxt
 	@touch $@

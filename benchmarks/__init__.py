@@ -1,1 +1,1 @@
-"""Speed beside captum, zennit and plain autograd: `python -m benchmarks`."""
+"""Speed, memory and scaling beside plain autograd and other libraries: `python -m benchmarks`."""

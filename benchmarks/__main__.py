@@ -1,85 +1,92 @@
-"""Runs the cases and writes their table."""
+"""Measures, keeps every line at once, reports: `python -m benchmarks --help`."""
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
+import gc
 import os
 import sys
+import time
 import warnings
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 # threads that wait must sleep: on a busy machine CPU time would count their spinning
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 
-from .cases import CASES, OTHERS, Row
-from .clock import medians
-from .peers import installed
-from .table import Measured, as_json, cells, facts, markdown, text
+from . import memory, report, scaling, starting
+from .cases import CASES
+from .facts import facts, kept
+from .job import Job, Settings
+from .measured import Measured, read, write
+from .options import LIBRARIES, parsed
+from .peers import versions
+from .table import cells, text
+
+#: part → its jobs
+PARTS: dict[str, Callable[[], Iterator[Job]]] = {
+    "speed": lambda: chain.from_iterable(case.jobs() for case in CASES),
+    "start": starting.jobs,
+    "memory": memory.jobs,
+    "scaling": scaling.jobs,
+}
 
 
-def main() -> int:
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parsed(arguments)
     torch.set_num_threads(options.threads)
     warnings.filterwarnings("ignore")
-    versions = {}
-    for library in OTHERS:
-        if (version := installed(library)) is None:
-            print(f"{library} is not installed: left out", file=sys.stderr)
-        else:
-            versions[library] = version
-    rounds = options.rounds or (3 if options.quick else 7)
-    limit = 3.0 if options.quick else 40.0
-    measured: list[Measured] = []
-    for case in CASES:
-        if (options.quick and not case.quick) or not fnmatch.fnmatchcase(case.name, options.only):
-            continue
-        for row in case.rows([v for v in versions if v not in options.without]):
-            if fnmatch.fnmatchcase(row.method, options.method):
-                measured.append(_measure(row, rounds, limit))
-                print(text(cells(measured[-1:], options.targets)[1:]), flush=True)
-    if not measured:
-        print(f"no case is called {options.only!r} with method {options.method!r}", file=sys.stderr)
+    path = options.out / "rows.jsonl"
+    known = options.resume or options.report
+    if not known:
+        path.unlink(missing_ok=True)
+    jobs = [] if options.report else chosen(options)
+    if not jobs and not options.report:
+        print(f"no case is called {options.only!r} with method {options.method!r} in {options.part}", file=sys.stderr)
         return 2
-    about, table = facts(versions, rounds), cells(measured, options.targets)
-    print("\n" + text(table))
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "benchmarks.json").write_text(as_json(measured, about), encoding="utf-8")
-        (options.out / "benchmarks.md").write_text(markdown(table, about), encoding="utf-8")
-        print(f"\nwrote {options.out / 'benchmarks.md'} and benchmarks.json")
-    missed = [r for r in measured if r.met is False]
+    about = kept(options.out, facts(options.rounds), fresh=not known)
+    have = {r.key for r in read(path)}
+    measure([j for j in jobs if j.key not in have], options)
+    rows = read(path)
+    print("\n" + report.shown(rows, options.targets))
+    for file in report.write(options.out, rows, about, options.targets):
+        print(f"wrote {file}")
+    if options.page is not None:
+        print(f"{options.page}: {', '.join(report.renew(options.page, rows, about)) or 'no marks'}")
     if options.targets:
-        print(f"\n{len(missed)} of {sum(r.met is not None for r in measured)} targets missed")
-    return int(options.strict and bool(missed))
+        print("\n" + "\n".join(report.summary(rows)))
+    return int(options.strict and report.failed(rows))
 
 
-def _measure(row: Row, rounds: int, limit: float) -> Measured:
-    seconds = medians({"floor": row.floor, **row.calls}, rounds, limit)
-    floor = seconds.pop("floor")
-    unit = floor if row.nodes is None else 1e-6 * row.nodes
-    ratios = {w: s / unit for w, s in seconds.items()}
-    if row.nodes is not None:
-        ratios["autograd"] = floor / unit
-    return Measured(row.case, row.method, 1e3 * floor, ratios, row.differences(), row.nodes is not None)
+def chosen(options: argparse.Namespace) -> list[Job]:
+    """The jobs that are asked for: a quick run takes the quick ones, any other all but the long ones, unless they are asked for."""
+    return [
+        job
+        for part in options.part
+        for job in PARTS[part]()
+        if fnmatch.fnmatchcase(job.case, options.only)
+        and fnmatch.fnmatchcase(job.method, options.method)
+        and (job.quick or not options.quick)
+        and (options.long or not job.long)
+    ]
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks", description="Speed beside captum, zennit and plain autograd.")
-    parser.add_argument("--quick", action="store_true", help="small nets and few rounds: a minute or two")
-    parser.add_argument("--targets", action="store_true", help="beside each row what onnxplain should reach")
-    parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed; implies --targets")
-    parser.add_argument("--only", default="*", metavar="PATTERN", help="cases by name, such as 'MLP*'")
-    parser.add_argument("--method", default="*", metavar="PATTERN", help="methods, such as 'epsilon'")
-    parser.add_argument("--without", nargs="*", default=[], choices=list(OTHERS), help="libraries to leave out")
-    parser.add_argument("--rounds", type=int, help="rounds of each row (7; 3 in a quick run)")
-    parser.add_argument("--threads", type=int, default=2, help="threads that torch may use (2)")
-    parser.add_argument("--out", type=Path, help="folder for benchmarks.md and benchmarks.json")
-    options = parser.parse_args()
-    options.targets = options.targets or options.strict
-    return options
+def measure(jobs: Sequence[Job], options: argparse.Namespace) -> None:
+    there = versions() if jobs else {}
+    libraries = tuple(w for w in there if w not in options.without)
+    for missing in [w for w in LIBRARIES if w not in there] if jobs else []:
+        print(f"{missing} is not installed: left out", file=sys.stderr)
+    gc.collect()
+    gc.freeze()  # what the libraries made on import need not be looked through before every measurement
+    settings, began = Settings(options.rounds, options.limit, libraries), time.monotonic()
+    for i, job in enumerate(jobs):
+        row: Measured = job.run(settings)
+        write(options.out / "rows.jsonl", row)
+        line = text(cells([row], options.targets)[1:])
+        print(f"[{i + 1}/{len(jobs)}, {(time.monotonic() - began) / 60:.1f} min]  {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,45 +1,111 @@
-"""Interleaved rounds: everything once, then again, and medians, so that a busy machine slows all alike."""
+"""Interleaved rounds: everything once, then again, so that a busy machine slows all alike; CPU time, medians, spread."""
 
 from __future__ import annotations
 
 import gc
+import resource
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 #: a measurement of something fast repeats it until it takes this many seconds
-LEAST = 0.03
-#: what takes longer than this is run once
+LEAST = 0.08
+#: what takes longer than this is run once, or twice where it is the floor or ours
 SLOW = 4.0
+#: peers run in this part of the rounds, but twice at least: verdicts rest on ours and the floor
+FEWER = 0.6
+
+Call = Callable[[], object]
+Seconds = dict[str, list[float]]
 
 
-def medians(calls: Mapping[str, Callable[[], object]], rounds: int, limit: float) -> dict[str, float]:
-    """CPU seconds of one call of each, the median over rounds; at least two rounds, then none after `limit` seconds."""
-    first = {name: _first(call) for name, call in calls.items()}
+@dataclass(frozen=True)
+class Spread:
+    """The median of some numbers and their quartiles (of fewer than four: the least and the largest)."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> Spread:
+        middle = statistics.median(numbers)
+        if len(numbers) < 4:
+            return cls(middle, min(numbers), max(numbers))
+        low, _, high = statistics.quantiles(numbers, n=4, method="inclusive")
+        return cls(middle, low, high)
+
+    def times(self, factor: float) -> Spread:
+        return Spread(self.median * factor, self.low * factor, self.high * factor)
+
+
+def cpu_seconds() -> float:
+    """Of this process, all threads, and of the processes that it has waited for."""
+    waited = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + waited.ru_utime + waited.ru_stime
+
+
+def interleaved(
+    calls: Mapping[str, Call], rounds: int, limit: float, always: Sequence[str]
+) -> tuple[Seconds, dict[str, str]]:
+    """CPU seconds of one call of each, by round; and of those that fail, what they say.
+
+    Two rounds at least, then none after `limit` seconds. Those in `always` take part in every round, the others in fewer; who
+    is slow runs once or twice.
+    """
+    first, failed = {}, {}
+    for name, call in calls.items():
+        try:
+            first[name] = _first(call)
+        except Exception as error:  # noqa: BLE001 — whatever a library raises, the others go on
+            failed[name] = f"{type(error).__name__}: {error}".partition("\n")[0]
     repeats = {name: max(1, min(1000, int(LEAST / max(s, 1e-6)))) for name, s in first.items()}
-    seen: dict[str, list[float]] = {name: [s] if s > SLOW else [] for name, s in first.items()}
+    seen: Seconds = {name: [s] if s > SLOW else [] for name, s in first.items()}
     began = time.perf_counter()
     for i in range(rounds):
         if i >= 2 and time.perf_counter() - began > limit:
             break
-        for name, call in calls.items():
-            if first[name] <= SLOW:
-                seen[name].append(_seconds(call, repeats[name]))
+        for name, once in first.items():
+            if once > SLOW:
+                wanted = i == 0 and name in always
+            else:
+                wanted = name in always or i < max(2, round(FEWER * rounds))
+            if wanted:
+                seen[name].append(seconds_of(calls[name], repeats[name]))
+    return seen, failed
+
+
+def ratio(seen: Seconds, who: str, floor: str) -> Spread:
+    """seconds(who) / seconds(floor), round by round where both ran in each, else to the floor's median."""
+    mine, base = seen[who], seen[floor]
+    if 1 < len(mine) <= len(base):
+        return Spread.of([m / b for m, b in zip(mine, base, strict=False)])
+    return Spread.of([m / statistics.median(base) for m in mine])
+
+
+def medians(calls: Mapping[str, Call], rounds: int, limit: float) -> dict[str, float]:
+    """CPU seconds of one call of each, the median over rounds."""
+    seen, failed = interleaved(calls, rounds, limit, list(calls))
+    if failed:
+        raise RuntimeError("; ".join(f"{name}: {said}" for name, said in failed.items()))
     return {name: statistics.median(s) for name, s in seen.items()}
 
 
-def _first(call: Callable[[], object]) -> float:
-    """Seconds of the second call, or of the first where that is slow: first calls make caches and pages."""
-    once = _seconds(call, 1)
-    return once if once > SLOW else _seconds(call, 1)
-
-
-def _seconds(call: Callable[[], object], repeats: int) -> float:
+def seconds_of(call: Call, repeats: int = 1) -> float:
+    """CPU seconds of one of `repeats` calls; of a call that asks another process, those that it says were spent there."""
     gc.collect()
     gc.disable()
-    begin = time.process_time()
+    there = getattr(call, "elsewhere", None)
+    begin = cpu_seconds()
     for _ in range(repeats):
         call()
-    spent = time.process_time() - begin
+    spent = cpu_seconds() - begin if there is None else call.elsewhere - there  # type: ignore[attr-defined]
     gc.enable()
     return spent / repeats
+
+
+def _first(call: Call) -> float:
+    """Seconds of the second call, or of the first where that is slow: first calls make caches and pages."""
+    once = seconds_of(call)
+    return once if once > SLOW else seconds_of(call)

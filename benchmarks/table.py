@@ -1,99 +1,101 @@
-"""Measured rows as text for a terminal, as markdown and as JSON."""
+"""Measured lines as text for a terminal, as Markdown and as JSON."""
 
 from __future__ import annotations
 
-import datetime
 import json
-import platform
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-import torch
+from .goals import GOALS, Verdict
+from .measured import Measured
 
-import onnxplain as ox
-
-from .goals import GOALS
-
-#: method → what the table calls it
+#: method → what the tables call it
 NAMES = {
     "gradient": "gradient",
+    "gradient_input": "gradient × input",
     "epsilon": "LRP-ε",
     "zplus": "LRP z⁺ (EpsilonPlus)",
+    "plus_flat": "LRP EpsilonPlusFlat",
     "alpha2beta1": "LRP α2β1",
+    "alpha_beta": "LRP α2β1 everywhere",
     "gamma": "LRP γ",
+    "gamma_box": "LRP EpsilonGammaBox",
+    "attnlrp": "AttnLRP",
     "deeplift": "DeepLIFT rescale",
+    "reveal_cancel": "DeepLIFT reveal-cancel",
     "ig": "integrated gradients",
+    "smoothgrad": "SmoothGrad",
+    "expected": "expected gradients",
     "deepshap": "DeepSHAP",
+    "load": 'load, verify="never"',
+    "load_checked": "load",
+    "import": "import onnxplain",
+    "help": "onnxplain --help",
 }
-WHO = ("onnxplain", "explain()", "autograd", "captum", "zennit")
+WHO = ("onnxplain", "explain()", "autograd", "captum", "zennit", "shap", "tangermeme", "lxt")
+FLOORS = {"floors": "", "floors per target": "", "µs per node": " µs", "MB": " MB"}
+Line = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """`ratios[who]`: CPU time in units of the floor, or µs per node; `differences[who]`: max |ours − theirs| / max |theirs|."""
-
-    case: str
-    method: str
-    floor_ms: float
-    ratios: dict[str, float]
-    differences: dict[str, float]
-    per_node: bool = False
-
-    @property
-    def met(self) -> bool | None:
-        goal = GOALS.get((self.case, self.method))
-        return None if goal is None else goal.met(self.ratios)
+def verdict(row: Measured) -> Verdict | None:
+    goal = GOALS.get((row.case, row.method))
+    return None if goal is None else goal.verdict(row)
 
 
-def facts(versions: dict[str, str], rounds: int) -> dict[str, Any]:
-    """What the numbers depend on."""
-    return {
-        "date": datetime.date.today().isoformat(),
-        "cpu": f"{torch.get_num_threads()} threads, {_cpu()}",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "onnxplain": ox.__version__,
-        **versions,
-        "rounds": rounds,
+def cells(rows: Sequence[Measured], goals: bool) -> list[Line]:
+    """A header and a line per row; columns that are empty in all rows are left out."""
+    who = [w for w in WHO if any(w in (*r.values, *r.failed) for r in rows)]
+    compared, timed = any(r.differences for r in rows), any(r.floor_ms is not None for r in rows)
+    head = [
+        "case",
+        *(["size"] if any(r.size is not None for r in rows) else []),
+        "method",
+        *(["floor, ms"] if timed else []),
+    ]
+    head += [*who[:1], *(["spread"] if timed else []), *who[1:], *(["target", "met"] if goals else [])]
+    head += ["max difference"] if compared else []
+    return [tuple(head), *(_line(r, head) for r in rows)]
+
+
+def _line(row: Measured, head: Sequence[str]) -> Line:
+    unit = FLOORS.get(row.unit, "")
+    goal, found, ours = GOALS.get((row.case, row.method)), verdict(row), row.values.get("onnxplain")
+    known = {
+        "case": row.case,
+        "size": "–" if row.size is None else f"{row.size:,}",
+        "method": NAMES.get(row.method, row.method),
+        "floor, ms": "–" if row.floor_ms is None else f"{row.floor_ms:.3g}",
+        "spread": "–" if ours is None else f"{ours.low:.3g} … {ours.high:.3g}",
+        "target": "–" if goal is None else f"{goal}{unit}",
+        "met": "–" if found is None else str(found),
+        "max difference": ", ".join(f"{w} {d:.0e}" for w, d in row.differences.items()) or "–",
+        **{w: f"{number(v.median)}{unit}" for w, v in row.values.items()},
+        **dict.fromkeys(row.failed, "fails"),
     }
+    return tuple(known.get(h, "–") for h in head)
 
 
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+def number(x: float) -> str:
+    return f"{x:,.0f}" if abs(x) >= 1000 else f"{x:.3g}"
 
 
-def cells(rows: Sequence[Measured], goals: bool) -> list[tuple[str, ...]]:
-    """A header and one line per row."""
-    who = [w for w in WHO if any(w in r.ratios for r in rows)]
-    head = ("case", "method", "floor, ms", *who, *(["target", "met"] if goals else []), "max difference")
-    return [head, *(_line(r, who, goals) for r in rows)]
-
-
-def _line(r: Measured, who: Sequence[str], goals: bool) -> tuple[str, ...]:
-    unit = " µs" if r.per_node else ""
-    goal = GOALS.get((r.case, r.method))
-    middle = [f"{r.ratios[w]:.3g}{unit}" if w in r.ratios else "–" for w in who]
-    judged = ["–" if goal is None else f"{goal}{unit}", {True: "yes", False: "no", None: "–"}[r.met]] if goals else []
-    differences = ", ".join(f"{w} {d:.0e}" for w, d in r.differences.items()) or "–"
-    return (r.case, NAMES[r.method], f"{r.floor_ms:.3g}", *middle, *judged, differences)
-
-
-def text(lines: Sequence[Sequence[str]]) -> str:
+def text(lines: Sequence[Line]) -> str:
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
-def markdown(lines: Sequence[Sequence[str]], about: dict[str, Any]) -> str:
+def markdown(lines: Sequence[Line]) -> str:
     head, *body = ["| " + " | ".join(line) + " |" for line in lines]
-    said = ", ".join(f"{k} {v}" for k, v in about.items())
-    return "\n".join([said, "", head, "|" + "---|" * len(lines[0]), *body, ""])
+    return "\n".join([head, "|" + "---|" * len(lines[0]), *body])
+
+
+def said(about: dict[str, Any]) -> str:
+    return ", ".join(f"{k} {v}" for k, v in about.items())
 
 
 def as_json(rows: Sequence[Measured], about: dict[str, Any]) -> str:
-    return json.dumps({"about": about, "rows": [{**asdict(r), "met": r.met} for r in rows]}, ensure_ascii=False, indent=1)
+    found = [
+        {**asdict(r), "target": str(GOALS.get((r.case, r.method), "")), "verdict": str(verdict(r) or "")} for r in rows
+    ]
+    return json.dumps({"about": about, "rows": found}, ensure_ascii=False, indent=1)

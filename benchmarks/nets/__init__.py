@@ -1,0 +1,26 @@
+"""The nets: random weights, batch normalisations with random statistics; and their way through ONNX in memory."""
+
+from .images import mobilenet, plain_conv, resnet50, small_conv, u_net, vgg16
+from .parts import Add, Concat, made
+from .tables import chain, mlp, small_mlp
+from .through_onnx import as_onnx
+from .transformers import bert, gpt2, vit
+
+__all__ = [
+    "Add",
+    "Concat",
+    "as_onnx",
+    "bert",
+    "chain",
+    "gpt2",
+    "made",
+    "mlp",
+    "mobilenet",
+    "plain_conv",
+    "resnet50",
+    "small_conv",
+    "small_mlp",
+    "u_net",
+    "vgg16",
+    "vit",
+]
