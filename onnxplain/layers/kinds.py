@@ -42,7 +42,8 @@ class Affine(Layer):
 
     def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Affine | None:
         """The same layer over weights change(w) and this bias (it broadcasts against y), so that one kernel computes
-        it all; None where there is no kernel that does. A hook: by default None."""
+        it all; None where there is no kernel that does. `change` is hashable, and equal to whatever makes the same. A
+        hook: by default None."""
         return None
 
     def halves(self, bias: Tensor) -> tuple[Affine, int] | None:
@@ -56,16 +57,23 @@ class Affine(Layer):
         return (self.transpose(g, inputs[0]),)
 
 
+def positive_part(w: Tensor) -> Tensor:
+    return w.clamp(min=0)
+
+
+def negative_part(w: Tensor) -> Tensor:
+    return w.clamp(max=0)
+
+
+PARTS: dict[Part, Callable[[Tensor], Tensor]] = {"positive": positive_part, "negative": negative_part, "absolute": torch.abs}
+
+
 def part_of(w: Tensor, part: Part) -> Tensor:
     """The part of explicit weights w that a rule asks for."""
     if part == "all":
         return w
-    if part == "positive":
-        return w.clamp(min=0)
-    if part == "negative":
-        return w.clamp(max=0)
-    if part == "absolute":
-        return w.abs()
+    if part in PARTS:
+        return PARTS[part](w)
     return w * w if part == "square" else torch.ones_like(w)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import RuleError
 from ..layers.base import Layer
-from ..layers.kinds import Affine
+from ..layers.kinds import Affine, positive_part
 from .base import INPUTS, INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require, require_one_of, stabilize
 from .bias import BIAS, Bias, plus_bias_share
 
@@ -164,7 +164,7 @@ class Halves:
     def of(cls, at: Site, shift: Tensor) -> Halves:
         layer, x = _affine(at), at.inputs[0]
         if at.is_nonnegative(0):
-            return cls(layer, x, shift, layer.reweighted(_above, shift))
+            return cls(layer, x, shift, layer.reweighted(positive_part, shift))
         fused, axis = layer.halves(shift) or (None, 0)
         return cls(layer, x, shift, fused, axis, (x.clamp(min=0), x.clamp(max=0)))
 
@@ -196,8 +196,14 @@ class Halves:
         return self.signed[0] * above + self.signed[1] * below
 
 
-def _above(w: Tensor) -> Tensor:
-    return w.clamp(min=0)
+@dataclass(frozen=True)
+class Raised:
+    """w → w + γw⁺"""
+
+    gamma: float
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return torch.add(w, w.clamp(min=0), alpha=self.gamma)
 
 
 def _alpha_beta(at: Site, r: Tensor, beta: float, bias: SignedBias, stabilizer: float) -> Tensor:
@@ -269,7 +275,7 @@ def _rectified_gamma(layer: Affine, at: Site, b: Tensor | None, r: Tensor, gamma
     x, y = at.inputs[0], at.outputs[0]
     if at.is_nonnegative(0):
         shift = x.new_full((), stabilizer) if b is None else torch.add(b, b.clamp(min=0), alpha=gamma) + stabilizer
-        raised = layer.reweighted(lambda w: torch.add(w, w.clamp(min=0), alpha=gamma), shift)
+        raised = layer.reweighted(Raised(gamma), shift)
         if raised is not None:
             return x * raised.transpose(r / raised.forward(x).clamp(min=stabilizer), x)
     halves = Halves.of(at, x.new_zeros(()) if b is None else b.clamp(min=0))

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ..base import OnnxNode
-from ..kinds import Affine, Part, part_of
+from ..kept import kept
+from ..kinds import Affine, Part
 from ..shapes import fold, unfold
-from .merging import along, halved, nothing_below_zero, shifted
+from .merging import Halved, along, nothing_below_zero, shifted, weights_of
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
 from .window import Window, channels_last, pad_list, per_channel
 
@@ -84,7 +85,7 @@ class Conv(Affine):
         return self._convolve(x, self.w, None, self.groups) + self._border_bias(x, self.border)
 
     def linear(self, x: Tensor, part: Part = "all") -> Tensor:
-        return self._convolve(x, part_of(self.w, part), None, self.groups)
+        return self._convolve(x, weights_of(self.w, part), None, self.groups)
 
     def _convolve(self, x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> Tensor:
         at = self.window
@@ -96,7 +97,7 @@ class Conv(Affine):
         return FORWARD[at.rank](channels_last(x), w, b, at.strides, begin, at.dilations, groups)
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
-        at, size, w = self.window, tuple(like.shape[2:]), part_of(self.w, part)
+        at, size, w = self.window, tuple(like.shape[2:]), weights_of(self.w, part)
         if self.pointwise and r.is_cpu:
             return unfold(pointwise_transpose(fold(r), w, at.strides, size), r.shape[0])
         # as fast as convolution_backward's input half, and it needs no stand-in for the input
@@ -122,10 +123,10 @@ class Conv(Affine):
         n = self.w.shape[0]
         if bias.numel() not in (1, n):
             return None
-        return self.with_weight_bias(change(self.w), bias.reshape(-1).expand(n))
+        return self.with_weight_bias(kept(self.w, change), bias.reshape(-1).expand(n))
 
     def halves(self, bias: Tensor) -> tuple[Conv, int] | None:
-        both = self.reweighted(halved(1), bias) if self.groups == 1 else None
+        both = self.reweighted(Halved(1), bias) if self.groups == 1 else None
         return None if both is None else (both, -1 - self.window.rank)
 
     def _border_bias(self, like: Tensor, border: Tensor) -> Tensor:

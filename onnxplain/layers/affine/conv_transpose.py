@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..base import OnnxNode
-from ..kinds import Affine, Part, part_of
+from ..kinds import Affine, Part
 from ..shapes import fold, unfold
 from .conv import BACKWARD, FORWARD
-from .merging import along, nothing_below_zero
+from .merging import along, nothing_below_zero, weights_of
 from .window import Ints, Window, channels_last, pad_list, per_channel
 
 
@@ -130,7 +130,7 @@ class ConvTranspose(Affine):
         return y if b is None else y + b
 
     def linear(self, x: Tensor, part: Part = "all") -> Tensor:
-        return self._spread(x, part_of(self.w, part), None, self.groups, self._cut(x.shape[2:]))
+        return self._spread(x, weights_of(self.w, part), None, self.groups, self._cut(x.shape[2:]))
 
     def _spread(self, x: Tensor, w: Tensor, b: Tensor | None, groups: int, cut: Cut) -> Tensor:
         at = self.window
@@ -142,7 +142,7 @@ class ConvTranspose(Affine):
         g = fold(r)
         if cut.more:
             g = torch.nn.functional.pad(g, [-p for p in cut.more])
-        w = part_of(self.w, part)
+        w = weights_of(self.w, part)
         g = FORWARD[at.rank](channels_last(g), w, None, at.strides, cut.pads, at.dilations, self.groups)
         for axis, n in enumerate(like.shape[2:], start=2):  # a dilated window may fit once more
             g = g.narrow(axis, 0, n) if g.shape[axis] != n else g

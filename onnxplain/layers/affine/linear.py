@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ..base import OnnxNode
-from ..kinds import Affine, Part, part_of
+from ..kept import kept
+from ..kinds import Affine, Part
 from ..shapes import sum_to
-from .merging import along, halved, nothing_below_zero, shifted
+from .merging import Halved, along, nothing_below_zero, shifted, weights_of
 
 
 class Linear(Affine):
@@ -105,7 +106,7 @@ class Linear(Affine):
         return y if self.b is None else y + self.b
 
     def linear(self, x: Tensor, part: Part = "all") -> Tensor:
-        return self._product(x, part_of(self.w, part))
+        return self._product(x, weights_of(self.w, part))
 
     def _product(self, x: Tensor, w: Tensor) -> Tensor:
         if self.flip:
@@ -117,7 +118,7 @@ class Linear(Affine):
         return y.squeeze(-2 if x.dim() > 1 else -1) if self.vector else y
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
-        w = self.w if part == "all" else part_of(self.w, part)
+        w = weights_of(self.w, part)
         if self.plain:
             return torch.nn.functional.linear(r, w)
         w = w.mT
@@ -139,10 +140,10 @@ class Linear(Affine):
         n = self.w.shape[-1]
         if not self.plain or bias.numel() not in (1, n):
             return None
-        return self.with_weight_bias(change(self.w), bias.reshape(-1).expand(n))
+        return self.with_weight_bias(kept(self.w, change), bias.reshape(-1).expand(n))
 
     def halves(self, bias: Tensor) -> tuple[Linear, int] | None:
-        both = self.reweighted(halved(0), bias)
+        both = self.reweighted(Halved(0), bias)
         return None if both is None else (both, -1)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:

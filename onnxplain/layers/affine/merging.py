@@ -1,11 +1,14 @@
-"""Small helpers of layers that take a per-channel scale and shift into their weights."""
+"""Small helpers of layers with weights: a per-channel scale and shift taken into them, and their parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from ..kept import kept
+from ..kinds import PARTS, Part, part_of
 
 
 def along(v: Tensor, axis: int, w: Tensor) -> Tensor:
@@ -21,6 +24,18 @@ def nothing_below_zero(*constants: Tensor | None) -> bool:
     return all(bool((c >= 0).all()) for c in constants if c is not None)
 
 
-def halved(axis: int) -> Callable[[Tensor], Tensor]:
+def weights_of(w: Tensor, part: Part) -> Tensor:
+    """The part of weights that a rule asks for; where it says something of their signs, kept beside them."""
+    if part == "all":
+        return w
+    return kept(w, PARTS[part]) if part in PARTS else part_of(w, part)
+
+
+@dataclass(frozen=True)
+class Halved:
     """w → [w⁺ w⁻], side by side along the axis of its inputs."""
-    return lambda w: torch.cat([w.clamp(min=0), w.clamp(max=0)], axis)
+
+    axis: int
+
+    def __call__(self, w: Tensor) -> Tensor:
+        return torch.cat([w.clamp(min=0), w.clamp(max=0)], self.axis)
