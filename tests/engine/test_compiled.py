@@ -18,7 +18,7 @@ needs_compiler = pytest.mark.skipif(
 )
 METHODS = {
     "lrp": lambda refs: ox.LRP(),
-    "deeplift": lambda refs: ox.DeepLift(baseline=0.1),
+    "deeplift": lambda refs: ox.DeepLift(baseline=1),
     "integrated gradients": lambda refs: ox.IntegratedGradients(n_steps=4),
     "deepshap": lambda refs: ox.DeepShap(data_ref=refs),
 }
