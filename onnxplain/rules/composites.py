@@ -97,7 +97,8 @@ def _covered(walk: Walk, table: Sequence[tuple[Callable[[Node], bool], Match, Ru
         elif rule is None:
             found[n.name] = "has no row"
         elif not rule.covers(n.layer):
-            found[n.name] = f"gets {rule!r} from the row {match!r}, {_defined_for(rule)}"
+            row = match.__name__ if isinstance(match, type) else repr(match)
+            found[n.name] = f"gets {rule!r} from the row {row}, {_defined_for(rule)}"
         else:
             found[n.name] = _placed(rule.placed(walk, n), walk.graph, n)
     return found

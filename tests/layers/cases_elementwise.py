@@ -89,6 +89,8 @@ CASES = [
     Case("Mod", [X, scalar(1.5)], {"fmod": 1}),
     Case("Mod", [X, C(f32(1, 2, 0.5, -3, 1.5))], {"fmod": 1}, opset=10, note="several"),
     Case("Mod", [X, scalar(-1.5)], opset=28, note="floor", ort=False),  # onnxruntime has no remainder of that sign
+    Case("Mod", [C(f32(1, 2, 0.5, -3, 1.5)), X], {"fmod": 1}, note="of a constant"),
+    Case("Mod", [C(scalar(1.5).value), X], opset=28, note="floor of a constant", ort=False),  # as above
     Case("Mod", [INTEGERS, C(np.array([3], dtype=np.int64))], note="integers"),
     Case("Mod", [INTEGERS, C(np.array([3], dtype=np.int64))], {"fmod": 1}, note="integers fmod"),
     *(
