@@ -54,6 +54,8 @@ CASES = [
     Case("Col2Im", [normal(1, 3, 4), C(i(6)), C(i(3))], opset=18, note="1d"),
     Case("Col2Im", [normal(2, 8, 6), C(i(2, 3, 4)), C(i(2, 2, 2))], opset=18, note="3d"),
     Case("Col2Im", [normal(2, 4, 6), i(3, 4), i(2, 2)], opset=18, note="shapes computed"),
+    Case("Inverse", [normal(2, 3, 3)], domain="com.microsoft"),
+    Case("Inverse", [normal(4, 4)], domain="com.microsoft", note="one matrix"),
     Case("Det", [normal(2, 3, 3)], opset=11),
     Case("Det", [normal(4, 4)], opset=22, note="one matrix"),
     Case("Det", [normal(3, 1, 1)], opset=11, note="of one element"),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..body import Body
 from ..norms import layer_norm
-from . import bias, conv, embed, gelu, legacy, matmul, multi_head, norm, position, renamed
+from . import bias, conv, distance, embed, gelu, legacy, matmul, multi_head, norm, position, renamed
 from .grouped import group_query_attention
 from .rotary import rotary_embedding
 from .self_attention import attention
@@ -22,6 +22,7 @@ _MICROSOFT: dict[str, Write] = {
     "BiasSplitGelu": gelu.bias_split_gelu,
     "BitmaskBiasDropout": bias.bias_dropout,
     "BitmaskDropout": bias.bitmask_dropout,
+    "CDist": distance.cdist,
     "DecoderMaskedMultiHeadAttention": multi_head.decoder_masked_multi_head_attention,
     "EmbedLayerNormalization": embed.embed_layer_normalization,
     "ExpandDims": renamed.expand_dims,
@@ -50,6 +51,7 @@ _MICROSOFT: dict[str, Write] = {
     "TorchEmbedding": embed.torch_embedding,
     "TransposeMatMul": matmul.fused_matmul,
     "Trilu": renamed.same,
+    "Unique": renamed.unique,
 }
 #: onnxruntime put these into ONNX's own domain
 _MAIN: dict[str, Write] = {

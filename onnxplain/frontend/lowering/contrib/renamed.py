@@ -45,3 +45,11 @@ def pad(b: Body) -> None:
         result=b.output(0),
         mode=b.attr("mode", "constant"),
     )
+
+
+def unique(b: Body) -> None:
+    """The numbers of a row in order, and for each of the row which of them it is, and how often each is there."""
+    more = ["", b.output(1), b.output(2)]
+    while more and not more[-1]:
+        more.pop()
+    b("Unique", b.input(0), result=b.output(0), more=more, sorted=0)

@@ -311,6 +311,7 @@ OTHERS = [
     *(Op("Trilu", [floats(B, 3, 4), np.array(1)], {"upper": u}, opset=o) for u, o in ((0, 9), (1, 17))),
     Op("Pad", [X, np.array([[0, 0, 1, 0, 1, 0]]), np.array([3.0], np.float32)], note="list of lists"),
     Op("Pad", [X, np.array([0, 1, -1, 0, 0, 0])], {"mode": "reflect"}),
+    *(Op("CDist", [floats(4, 3), floats(5, 3)], {"metric": m}, opset=o) for m in ("euclidean", "sqeuclidean") for o in (11, 17)),
     *(Op("ExpandDims", [X, np.array(a, np.int32)], note=str(a), opset=o) for a, o in ((1, 11), (-1, 17))),
     Op("Range", [int32(1), int32(4)], data=()),
     Op("Range", [int32(1), int32(9), int32(3)], data=(), note="steps"),
@@ -361,3 +362,8 @@ def test_an_operator_computes_what_onnxruntime_computes(op: Op) -> None:
 @pytest.mark.parametrize("op", [op for op in CASES if op.data], ids=lambda op: op.id)
 def test_its_gradient_is_the_quotient_of_differences_and_deep_lift_is_complete(op: Op) -> None:
     explains(op)
+
+
+def test_the_numbers_of_a_row_come_in_the_order_in_which_they_are_found() -> None:
+    op = Op("Unique", [np.array([2, 1, 1, 3, 2], np.float32)], outputs=("Y", "I", "C"))
+    same(op, theirs(op.model(), op.feeds))

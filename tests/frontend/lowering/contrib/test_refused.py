@@ -30,8 +30,7 @@ REFUSED = [
     Op("SkipLayerNormalization", [X, X, floats(6)], {}, ("Y", "M")),
     Op("BiasDropout", [X, floats(6)], {}, ("Y", "M")),
     Op("BiasSoftmax", [X, X], {"axis": 1, "is_inner_broadcast": 0}),
-    Op("Unique", [floats(4)], {}, ("Y", "I", "C")),
-    Op("Inverse", [floats(2, 3, 3)]),
+    Op("Irfft", [floats(3, 5, 2)], {"signal_ndim": 1, "onesided": 1, "normalized": 0}),
     Op("BeamSearch", [np.array([[1, 2]], np.int32)]),
 ]
 
