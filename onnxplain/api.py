@@ -22,8 +22,9 @@ from .explanation import Explanation
 from .free_rows import for_many
 from .frontend.build import build
 from .frontend.passes import simplify
-from .frontend.read import read
+from .frontend.read import read_file
 from .frontend.runtime import verifiable
+from .graph.graph import Graph
 from .graph.sources import filled_in
 from .methods.base import Method
 from .methods.blackbox.base import BlackBoxMethod
@@ -81,11 +82,13 @@ def load(
     if verify not in ("auto", "always", "never"):
         raise InputError(f"verify={verify!r}: it is 'auto', 'always' or 'never'")
     real_dtype, real_device = _dtype(dtype), _device(device)
-    proto = read(as_onnx(source, example, options))
+    file = read_file(as_onnx(source, example, options))
+    proto, data = file.proto, file.data if verify != "never" else None
+    del file
     graph_name = proto.graph.name
     built = build(proto, inputs, outputs, real_dtype)
-    raw = built.graph.to(real_device)
-    graph = simplify(raw).to(real_device)
+    raw = _placed(built.graph, real_device)
+    graph = _placed(simplify(raw), real_device)
     axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     metadata = {m.key: m.value for m in proto.metadata_props}
     texts = built.texts if built.texts.read else dict(built.texts)
@@ -103,7 +106,7 @@ def load(
         dtype=real_dtype,
         device=real_device,
         opset=built.opset,
-        source=verifiable(proto, built) if verify != "never" else None,
+        source=verifiable(proto, built, data) if verify != "never" else None,
         labels={o: tuple(map(str, labels)) for o, labels in of_outputs.items() if o in raw.outputs},
         precision=checked_precision(precision, real_dtype, real_device),
     )
@@ -280,6 +283,11 @@ def _device(device: str | torch.device) -> torch.device:
 
 def _name(source: Any, graph_name: str) -> str:
     return Path(source).name if isinstance(source, (str, os.PathLike)) else graph_name or "model"
+
+
+def _placed(graph: Graph, device: torch.device) -> Graph:
+    """The graph on this device; what was built is on the CPU."""
+    return graph if device.type == "cpu" else graph.to(device)
 
 
 def _labelled(spec: Spec, labels: Any) -> Spec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..graph.graph import Graph, Node
 from ..layers import Layer, layer_for
 from ..layers.base import operator_key
 from ..layers.kinds import Affine
+from ..layers.shapes import all_finite
 from ..layers.text.lexicon import Lexicon
 from .carriers import as_carried, carried, stays_whole
 from .control import CONTROL, control
@@ -131,7 +133,7 @@ class Builder:
             parts, before = lower(nodes, self.types, stored, self.opset), parts
         return parts
 
-    @property
+    @cached_property
     def opset(self) -> int:
         return opset_of(self.proto) or newest_opset()
 
@@ -157,7 +159,7 @@ class Builder:
             value = to_torch(proto, self.dtype)
         except (TypeError, ValueError) as error:
             raise ModelError(f"weight {name!r} cannot be read: {error}") from error
-        if value.is_floating_point() and value.isnan().any():
+        if value.is_floating_point() and not all_finite(value) and value.isnan().any():
             raise ModelError(f"weight {name!r} holds NaN: nothing computed from it can be explained")
         self.constants[name] = value
 
@@ -196,7 +198,7 @@ class Builder:
         if layer is None:
             self.lack(n)
             return []
-        if isinstance(layer, Affine) and not all(bool(b.isfinite().all()) for b in layer.buffers() if b.is_floating_point()):
+        if isinstance(layer, Affine) and not all(all_finite(b) for b in layer.buffers() if b.is_floating_point()):
             raise ModelError(f"the weights of node {n.name!r} ({n.op_type}) hold infinity: nothing it computes can be explained")
         outputs = tuple(v or f"{n.name}:{k}" for k, v in enumerate(n.output))
         for v in outputs:

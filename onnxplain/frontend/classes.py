@@ -21,6 +21,11 @@ LABELS = "onnxplain.output_labels"
 OPSET = 13
 
 
+def has_classes(proto: ModelProto) -> bool:
+    """Whether `with_plain_classes` may change it."""
+    return any(operator_key(n.op_type, n.domain) in {ZIP_MAP, *CLASSIFIERS} for n in proto.graph.node)
+
+
 def with_plain_classes(proto: ModelProto) -> ModelProto:
     """`proto`, changed in place: without ZipMap, the labels of classifiers' outputs in its metadata."""
     graph = proto.graph

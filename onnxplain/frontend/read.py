@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -13,10 +14,18 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_helper, inliner
 
 from ..errors import InputError, ModelError
-from .classes import with_plain_classes
+from .classes import has_classes, with_plain_classes
 from .functions import expanded
 from .lifted import lifted
 from .nodes import newest_opset
+
+
+@dataclass(frozen=True)
+class File:
+    """A model that was read; `data`: the bytes it was read from, where it is still what they say."""
+
+    proto: ModelProto
+    data: bytes | None
 
 
 def read(source: Any) -> ModelProto:
@@ -24,6 +33,12 @@ def read(source: Any) -> ModelProto:
 
     Raises `ModelError` naming the file and what is wrong with it.
     """
+    return read_file(source).proto
+
+
+def read_file(source: Any) -> File:
+    """As `read`, with the bytes."""
+    data: bytes | None = None
     if isinstance(source, ModelProto):
         proto, folder, name = ModelProto(), None, "the model"
         proto.CopyFrom(source)
@@ -32,15 +47,18 @@ def read(source: Any) -> ModelProto:
         name = repr(path.name)
         try:
             folder = path.resolve().parent
-            proto = _parse(path.read_bytes(), name)
+            data = path.read_bytes()
+            proto = _parse(data, name)
         except FileNotFoundError as error:
             raise ModelError(f"there is no file {str(path)!r}") from error
         except (OSError, ValueError) as error:  # ValueError: a path that no file can have
             raise ModelError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        proto, folder, name = _parse(bytes(source), "these bytes"), None, "the model"
+        data, folder, name = bytes(source), None, "the model"
+        proto = _parse(data, "these bytes")
     elif hasattr(source, "read"):
-        proto, folder, name = _parse(_read_all(source), "this file object"), None, "the model"
+        data, folder, name = _read_all(source), None, "the model"
+        proto = _parse(data, "this file object")
     else:
         raise InputError(
             f"cannot load a model from {type(source).__module__}.{type(source).__qualname__}: "
@@ -48,11 +66,14 @@ def read(source: Any) -> ModelProto:
             "call the model, such as 'kernel_shap')"
         )
     _check(proto, name)
-    _load_external(proto, folder, name)
+    as_read, versions = proto, [o.version for o in proto.opset_import]
+    changed = _load_external(proto, folder, name) or has_classes(proto)
     proto = lifted(proto, name)
     if proto.functions:
         proto = _inline(proto, name)
-    return expanded(with_plain_classes(proto))
+    proto = expanded(with_plain_classes(proto))
+    changed = changed or proto is not as_read or versions != [o.version for o in proto.opset_import]
+    return File(proto, None if changed else data)
 
 
 def _read_all(source: IO[bytes]) -> bytes:
@@ -145,13 +166,14 @@ def tensors_of(graph: GraphProto) -> Iterator[TensorProto]:
                 yield from tensors_of(g)
 
 
-def _load_external(proto: ModelProto, folder: Path | None, name: str) -> None:
+def _load_external(proto: ModelProto, folder: Path | None, name: str) -> bool:
+    """Puts the weights that lie in other files into `proto`; whether there were any."""
     stored = list(tensors_of(proto.graph))
     for f in proto.functions:
         stored += [a.t for n in f.node for a in n.attribute if a.HasField("t")]
     outside = [t for t in stored if t.data_location == TensorProto.EXTERNAL]
     if not outside:
-        return
+        return False
     if folder is None:
         raise ModelError(
             f"{len(outside)} weights (first {outside[0].name!r}) lie in external files: load the model from its path, "
@@ -165,6 +187,7 @@ def _load_external(proto: ModelProto, folder: Path | None, name: str) -> None:
             raise ModelError(f"the external data of weight {t.name!r} of {name} cannot be read: {error}") from error
         t.data_location = TensorProto.DEFAULT
         del t.external_data[:]
+    return True
 
 
 def _check_external(t: TensorProto, folder: Path, name: str) -> None:

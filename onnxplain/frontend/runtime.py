@@ -10,6 +10,7 @@ from google.protobuf.message import EncodeError
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from .build import Built
+from .order import needed, reads, stored_names
 from .part import part
 
 HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
@@ -26,17 +27,33 @@ def session(source: bytes) -> Any:
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
-def verifiable(proto: ModelProto, built: Built) -> bytes | None:
+def verifiable(proto: ModelProto, built: Built, data: bytes | None = None) -> bytes | None:
     """What onnxruntime is to compare: the part of the file that is computed here; None where it is too large (2 GB).
 
-    `proto` is changed in place.
+    `data`: the bytes of `proto`, where they are at hand: taken where all of it is computed as it stands. Otherwise it is
+    changed in place.
     """
+    if data is not None and _as_it_stands(proto, built):
+        return data
     cut = part(proto, built.graph.inputs, built.graph.outputs, built.types)
     _name_pieces(cut)
     try:
         return cut.SerializeToString()
     except (ValueError, EncodeError):
         return None
+
+
+def _as_it_stands(proto: ModelProto, built: Built) -> bool:
+    graph, made = proto.graph, stored_names(proto.graph)
+    inputs, outputs = [i.name for i in graph.input if i.name not in made], [o.name for o in graph.output]
+    if (inputs, outputs) != (list(built.graph.inputs), list(built.graph.outputs)):
+        return False
+    made.update(inputs)
+    for n in graph.node:
+        if not made.issuperset(reads(n)) or (n.op_type == "Split" and not all(n.output)):
+            return False
+        made.update(n.output)
+    return len(needed(graph.node, outputs, inputs)) == len(graph.node)
 
 
 def whole(proto: ModelProto) -> bytes:

@@ -114,8 +114,12 @@ class Layer(torch.nn.Module):
         self.__dict__[name] = tensor
 
     def __setattr__(self, name: str, value: Any) -> None:
+        constant = name in self.__dict__.get("_buffers", ())
+        if not constant and not isinstance(value, (Tensor, torch.nn.Module)):
+            object.__setattr__(self, name, value)  # torch asks three times whether a number is a parameter
+            return
         super().__setattr__(name, value)
-        if name in self.__dict__.get("_buffers", ()):
+        if constant:
             self.__dict__[name] = value
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Layer:

@@ -11,7 +11,7 @@ from ..base import OnnxNode
 from ..kept import kept
 from ..kinds import Affine, Part
 from ..shapes import fold, unfold
-from .merging import Halved, along, nothing_below_zero, shifted, weights_of
+from .merging import Halved, along, nothing_below_zero, scaled, shifted, weights_of
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
 from .window import Window, channels_last, pad_list, per_channel
 
@@ -66,7 +66,7 @@ class Conv(Affine):
         w, a = self.w, scale.double()
         b = shift.double() if self.b is None else self.b.double() * a + shift.double()
         border = None if self.border is None else (self.border.double() * along(a, 0, self.border)).to(w.dtype)
-        return self.with_weight_bias((w.double() * along(a, 0, w)).to(w.dtype), b.to(w.dtype), border)
+        return self.with_weight_bias(scaled(w, along(a, 0, w)), b.to(w.dtype), border)
 
     def scaled_before(self, scale: Tensor, shift: Tensor) -> Conv:
         """self(scale ⊙ x + shift), per input channel, as one convolution; exact along zero-padded borders too."""

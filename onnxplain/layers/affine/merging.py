@@ -16,6 +16,20 @@ def along(v: Tensor, axis: int, w: Tensor) -> Tensor:
     return v.reshape(*(1,) * axis, -1, *(1,) * (w.dim() - axis - 1))
 
 
+#: numbers that are multiplied at a time: few enough for the cache
+PIECE = 2**16
+
+
+def scaled(w: Tensor, a: Tensor) -> Tensor:
+    """w · a in double precision, rounded once; `a` broadcasts, along the first axis of w or from a single row."""
+    rows = max(1, PIECE // max(1, w[:1].numel()))
+    if w.dim() == 0 or w.shape[0] <= rows:
+        return (w.double() * a).to(w.dtype)
+    shared = a.dim() < w.dim() or a.shape[0] == 1
+    starts = range(0, w.shape[0], rows)
+    return torch.cat([(w[i : i + rows].double() * (a if shared else a[i : i + rows])).to(w.dtype) for i in starts])
+
+
 def shifted(bias: Tensor | None, shift: Tensor) -> Tensor:
     return shift if bias is None else bias + shift
 

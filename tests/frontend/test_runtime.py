@@ -1,0 +1,91 @@
+"""What onnxruntime is given to compare: the bytes that were read where they are computed as they stand, else the part that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+import onnxplain as ox
+from onnxplain.layers.affine.merging import PIECE, scaled
+from tests.engine.models import CASES
+
+
+def test_an_unchanged_file_is_compared_byte_by_byte() -> None:
+    data = CASES["cnn"].proto().SerializeToString()
+    model = ox.load(data)
+    assert model.source == data
+    model.check()
+
+
+def test_a_file_without_verification_keeps_no_bytes() -> None:
+    assert ox.load(CASES["cnn"].proto().SerializeToString(), verify="never").source is None
+
+
+@pytest.mark.parametrize("options", [{"outputs": ["pooled"]}, {"inputs": ["pooled"]}], ids=str)
+def test_a_cut_file_is_compared_as_it_was_cut(options: dict[str, list[str]]) -> None:
+    data = CASES["cnn"].proto().SerializeToString()
+    model = ox.load(data, **options)
+    assert model.source is not None and len(model.source) < len(data)
+    kept = onnx.load_model_from_string(model.source).graph
+    assert [v.name for v in kept.output] == list(model.outputs)
+    model.check()
+
+
+def _proto(nodes: list[onnx.NodeProto], n_outputs: int = 1) -> bytes:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])
+    outputs = [helper.make_tensor_value_info(f"y{i}", TensorProto.FLOAT, None) for i in range(n_outputs)]
+    graph = helper.make_graph(nodes, "g", [x], outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
+
+
+def test_nodes_out_of_order_unneeded_or_with_unnamed_pieces_are_written_anew() -> None:
+    make = helper.make_node
+    for data in (
+        _proto([make("Relu", ["h"], ["y0"]), make("Neg", ["x"], ["h"])]),
+        _proto([make("Relu", ["x"], ["y0"]), make("Neg", ["x"], ["unread"])]),
+        _proto([make("Split", ["x"], ["y0", ""], axis=1)]),
+    ):
+        model = ox.load(data)
+        assert model.source is not None and model.source != data
+        model.check()
+
+
+def test_a_file_that_changes_after_it_was_read_is_still_compared_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(CASES["mlp"].proto().SerializeToString())
+    model = ox.load(path)
+    path.write_bytes(b"gone")
+    model.check()
+
+
+def test_weights_scaled_piece_by_piece_are_those_scaled_at_once() -> None:
+    g = torch.Generator().manual_seed(0)
+    for shape in ((3, 2), (300, 7, 91), (5, PIECE + 1), (70_000,), (64, 32, 3, 3)):
+        w = torch.randn(shape, generator=g)
+        for a in (torch.rand(shape[0], *[1] * (len(shape) - 1), generator=g).double(), torch.tensor(0.3).double()):
+            assert torch.equal(scaled(w, a), (w.double() * a).to(w.dtype))
+    channels_last = torch.randn(64, 32, 9, 9, generator=g).to(memory_format=torch.channels_last)
+    assert torch.equal(scaled(channels_last, torch.tensor(2.0).double()), channels_last * 2)
+
+
+def test_a_weight_with_nan_or_infinity_is_refused_and_large_finite_ones_are_not() -> None:
+    for bad in (np.nan, np.inf):
+        w = np.ones((4, 3), np.float32)
+        w[1, 2] = bad
+        with pytest.raises(ox.ModelError, match="NaN|infinity"):
+            ox.load(_dense(w))
+    with pytest.raises(ox.ModelError, match="NaN"):
+        ox.load(_dense(np.array([[np.inf], [-np.inf], [np.nan], [1]], np.float32)))
+    ox.load(_dense(np.full((4, 3), 3e38, np.float32)), verify="never")  # their sum is infinite, they are not
+
+
+def _dense(w: np.ndarray) -> onnx.ModelProto:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [onnx.numpy_helper.from_array(w, "w")])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
