@@ -30,6 +30,7 @@ from .base import (
     require_one_of,
 )
 from .bias import BIAS, Bias, plus_bias_share
+from .temporaries import times
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ def _affine(layer: Affine, r: Tensor, x: Tensor, y: Tensor, epsilon: float, bias
     z = y - b if b is not None and bias == "ignore" else y
     s = ratio(r, z, epsilon, nonnegative=rectified and z is y)
     share = b * s if b is not None and bias == "distribute" else None
-    return plus_bias_share(x * layer.transpose(s, x), layer, share, x)
+    return plus_bias_share(times(x, layer.transpose(s, x), layer), layer, share, x)
 
 
 def _terms(layer: Additive, at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevances:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +15,7 @@ from ..layers.base import Layer
 from ..layers.kinds import Affine, positive_part
 from .base import INPUTS, INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require, require_one_of, stabilize
 from .bias import BIAS, Bias, plus_bias_share
+from .temporaries import over, times, times_over
 
 #: as `Bias`; "whole": b itself, not its positive or negative part, stands in both denominators (iNNvestigate)
 SignedBias = Literal["absorb", "ignore", "distribute", "whole"]
@@ -188,7 +188,8 @@ class Halves:
         """x⁺ ⊙ mix(J⁺ᵀu, J⁻ᵀv) + x⁻ ⊙ mix(J⁻ᵀu, J⁺ᵀv): u goes to positive contributions, v to negative ones."""
         if self.signed is None:
             own = self.layer.transpose(u, self.x, "positive") if self.fused is None else self.fused.transpose(u, self.x)
-            return self.x * (own if v is None else mix(own, self.layer.transpose(v, self.x, "negative")))
+            mixed = own if v is None else mix(own, self.layer.transpose(v, self.x, "negative"))
+            return times(self.x, mixed, self.layer)
         above, below = self.transposes(u)
         if v is not None:
             crossed, other = self.transposes(v)
@@ -215,7 +216,7 @@ def _alpha_beta(at: Site, r: Tensor, beta: float, bias: SignedBias, stabilizer: 
     shift = x.new_full((), 0.0 if whole else stabilizer)
     halves = Halves.of(at, shift if part is None else part.clamp(min=0) + stabilizer)
     above, below = _denominators(halves, at, b, bias, stabilizer, beta != 0)
-    share = operator.truediv if stabilizer else ratio
+    share = over if stabilizer else ratio
     mix = partial(torch.lerp, weight=-beta)  # α·a − β·b, as α − β = 1
     u = share(r, above)
     v = None if below is None else share(r, below)
@@ -245,7 +246,7 @@ def _denominators(
 
 def _rest(z: Tensor, positive: Tensor, stabilizer: float) -> Tensor:
     """z⁻ − ε = z − (z⁺ + ε), z⁻ ≤ 0; rounding must not make it positive."""
-    return (z - positive).clamp(max=-stabilizer)
+    return (z - positive).clamp_(max=-stabilizer)
 
 
 def _generalized_gamma(at: Site, r: Tensor, gamma: float, bias: Bias, stabilizer: float) -> Tensor:
@@ -261,8 +262,9 @@ def _generalized_gamma(at: Site, r: Tensor, gamma: float, bias: Bias, stabilizer
     sign = y.sign()
     nonzero, above = sign.abs(), sign.clamp(min=0)
     below = nonzero - above
-    s = ratio(r, torch.add(z, above * positive + below * _rest(z, positive, 0.0), alpha=gamma), stabilizer)
-    u, v = (s * torch.add(nonzero, own, alpha=gamma) for own in (above, below))
+    own = (above * positive).add_(_rest(z, positive, 0.0).mul_(below))
+    s = ratio(r, torch.add(z, own, alpha=gamma), stabilizer)
+    u, v = (times_over(s, torch.add(nonzero, side, alpha=gamma)) for side in (above, below))
     pulled = halves.pull(u, v, torch.add)
     if part is None or bias != "distribute":
         return pulled
@@ -277,9 +279,9 @@ def _rectified_gamma(layer: Affine, at: Site, b: Tensor | None, r: Tensor, gamma
         shift = x.new_full((), stabilizer) if b is None else torch.add(b, b.clamp(min=0), alpha=gamma) + stabilizer
         raised = layer.reweighted(Raised(gamma), shift)
         if raised is not None:
-            return x * raised.transpose(r / raised.forward(x).clamp(min=stabilizer), x)
+            return times(x, raised.transpose(over(r, raised.forward(x).clamp_(min=stabilizer)), x), raised)
     halves = Halves.of(at, x.new_zeros(()) if b is None else b.clamp(min=0))
-    s = r / (torch.add(y, halves.positive(), alpha=gamma) + stabilizer)
+    s = over(r, torch.add(y, halves.positive(), alpha=gamma).add_(stabilizer))
     agree, differ = halves.transposes(s)
     own = agree * x.clamp(min=0) + differ * x.clamp(max=0)
     return torch.add(x * (agree + differ), own, alpha=gamma)

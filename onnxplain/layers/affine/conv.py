@@ -27,6 +27,7 @@ class Conv(Affine):
     """
 
     onnx = {"Conv": 1}
+    makes_anew = True
     family = "convolution"
     w: Tensor
     b: Tensor | None

@@ -36,6 +36,7 @@ class ConvTranspose(Affine):
     """
 
     onnx = {"ConvTranspose": 1}
+    makes_anew = True
     family = "convolution"
     w: Tensor
     b: Tensor | None

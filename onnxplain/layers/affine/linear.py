@@ -23,6 +23,7 @@ class Linear(Affine):
     """
 
     onnx = {"Gemm": 1, "MatMul": 1}
+    makes_anew = True
     family = "dense"
     w: Tensor
     b: Tensor | None
