@@ -18,6 +18,7 @@ from ..layers.kinds import Elementwise
 from ..layers.shapes import stand_in
 from ..rules.base import Prepared, Relevances, Rule, Single, Site
 from .graph import Graph, Node
+from .overwriting import overwriting
 from .pairing import Pairing, steady
 from .rectified import rectified
 
@@ -62,7 +63,8 @@ class Forward:
         for v, k in last.items():
             if v not in kept:
                 frees[k].append(self.index[v])
-        self.calls = [_call(n, self.index, f) for n, f in zip(self.nodes, frees, strict=True)]
+        over = overwriting(self.nodes, {*kept, *self.feeds})
+        self.calls = [_call(n, self.index, f, n.name in over) for n, f in zip(self.nodes, frees, strict=True)]
 
     def run(self, feeds: Mapping[str, Tensor]) -> Trace:
         slots: list[Tensor | None] = [None] * self.size
@@ -100,11 +102,12 @@ class Forward:
 Call = tuple[Node, Callable[..., Any], int, Callable[[list[Any]], Sequence[Any]] | None, int, Sequence[int] | None, list[int]]
 
 
-def _call(n: Node, index: Mapping[str, int], frees: list[int]) -> Call:
+def _call(n: Node, index: Mapping[str, int], frees: list[int], over: bool) -> Call:
+    function = torch.relu_ if over else n.layer.forward
     several, outs = getter(n.inputs, index), [index[v] for v in n.outputs]
     one, out = len(n.inputs) == 1, len(outs) == 1
     return (
-        *(n, n.layer.forward, index[n.inputs[0]] if one else 0, None if one else several),
+        *(n, function, index[n.inputs[0]] if one else 0, None if one else several),
         *(outs[0] if out else 0, None if out else outs, frees),
     )
 

@@ -29,7 +29,7 @@ class Affine(Layer):
 
     kind = "Affine"
     adjoint_reads: ClassVar[frozenset[str]] = frozenset()
-    makes_anew: ClassVar[bool] = False  # True where `transpose` returns memory that no other tensor shares
+    makes_anew: ClassVar[bool] = False  # True where `forward` and `transpose` return memory that no other tensor shares
     family: ClassVar[str] = "other"  # convolution | dense | average | scale | batch_norm | resize | other
 
     def linear(self, x: Tensor, part: Part = "all") -> Tensor:

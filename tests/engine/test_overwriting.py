@@ -1,0 +1,68 @@
+"""A ReLU is written over its input only where nothing else can see that: no reader, no view, no one who keeps it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+import onnxplain as ox
+from onnxplain.graph.overwriting import overwriting
+from onnxplain.graph.plan import Forward
+
+X = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+W = np.random.default_rng(1).normal(size=(4, 4)).astype(np.float32)
+
+
+def model(*nodes: onnx.NodeProto) -> ox.Model:
+    """x (n, 4) → y, with a constant w (4, 4)."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(list(nodes), "g", [x], [y], [numpy_helper.from_array(W, "w")])
+    return ox.load(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), dtype="float32")
+
+
+def n(op: str, reads: str, makes: str, **attributes) -> onnx.NodeProto:
+    return helper.make_node(op, reads.split(), [makes], name=makes, **attributes)
+
+
+CASES = {
+    "after a product": (True, [n("MatMul", "x w", "z"), n("Relu", "z", "y")]),
+    "after a sum": (True, [n("MatMul", "x w", "z"), n("Add", "z x", "s"), n("Relu", "s", "y")]),
+    "of the input": (False, [n("Relu", "x", "y")]),
+    "of a view": (False, [n("MatMul", "x w", "z"), n("Flatten", "z", "f"), n("Relu", "f", "h"), n("Add", "h z", "y")]),
+    "read before": (False, [n("MatMul", "x w", "z"), n("Exp", "z", "e"), n("Relu", "z", "h"), n("Add", "h e", "y")]),
+    "viewed before": (False, [n("MatMul", "x w", "z"), n("Flatten", "z", "f"), n("Relu", "z", "h"), n("Add", "h f", "y")]),
+    "read after": (False, [n("MatMul", "x w", "z"), n("Relu", "z", "h"), n("Add", "h z", "y")]),
+}
+
+
+@pytest.mark.parametrize(("over", "nodes"), CASES.values(), ids=CASES)
+def test_only_what_nobody_else_can_see_is_written_over(over, nodes):
+    m = model(*nodes)
+    found = overwriting(m.graph.nodes, {"x", "y"})
+    assert bool(found) is over
+    plan = Forward(m.graph, ["x"], m.graph.outputs, [])
+    given = torch.from_numpy(X.copy())
+    made = plan.run({"x": given})[m.graph.outputs[0]]
+    assert np.array_equal(given.numpy(), X)
+    reference = Forward(m.graph, ["x"], m.graph.outputs, None).run({"x": given})[m.graph.outputs[0]]
+    assert torch.equal(made, reference)
+
+
+@pytest.mark.parametrize(("over", "nodes"), CASES.values(), ids=CASES)
+def test_explanations_leave_data_and_layers_as_they_are(over, nodes):
+    m, x = model(*nodes), X.copy()
+    for method in (ox.Gradient(), ox.LRP("epsilon"), ox.DeepLift()):
+        once = ox.explain(m, x, method, target=[0], layers="all", progress=False)
+        again = ox.explain(m, x, method, target=[0], progress=False)
+        assert np.array_equal(once.values, again.values)
+    assert np.array_equal(x, X)
+
+
+def test_a_value_that_is_kept_is_not_written_over():
+    nodes = model(n("MatMul", "x w", "z"), n("Relu", "z", "y")).graph.nodes
+    z = nodes[0].outputs[0]
+    assert not overwriting(nodes, {"x", "y", z})
