@@ -47,11 +47,11 @@ def cpu_seconds() -> float:
 
 
 def interleaved(
-    calls: Mapping[str, Call], rounds: int, limit: float, always: Sequence[str]
+    calls: Mapping[str, Call], rounds: int, limit: float, always: Sequence[str], least: float = LEAST
 ) -> tuple[Seconds, dict[str, str]]:
     """CPU seconds of one call of each, by round; and of those that fail, what they say.
 
-    Two rounds at least, then none after `limit` seconds. Those in `always` take part in every round, the others in fewer; who
+    Two rounds at least, then none after `limit` CPU seconds. Those in `always` take part in every round, the others in fewer; who
     is slow runs once or twice.
     """
     first, failed = {}, {}
@@ -60,11 +60,11 @@ def interleaved(
             first[name] = _first(call)
         except Exception as error:  # noqa: BLE001 — whatever a library raises, the others go on
             failed[name] = f"{type(error).__name__}: {error}".partition("\n")[0]
-    repeats = {name: max(1, min(1000, int(LEAST / max(s, 1e-6)))) for name, s in first.items()}
+    repeats = {name: max(1, min(1000, int(least / max(s, 1e-6)))) for name, s in first.items()}
     seen: Seconds = {name: [s] if s > SLOW else [] for name, s in first.items()}
-    began = time.perf_counter()
+    began = cpu_seconds()
     for i in range(rounds):
-        if i >= 2 and time.perf_counter() - began > limit:
+        if i >= 2 and cpu_seconds() - began > limit:
             break
         for name, once in first.items():
             if once > SLOW:

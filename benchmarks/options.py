@@ -24,7 +24,7 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--long", action="store_true", help="the cases that take minutes each, too")
     parser.add_argument("--rounds", type=int, help="rounds of each line (5; 3 in a quick run)")
     parser.add_argument(
-        "--limit", type=float, help="seconds after which a line gets no further round (25; 3 in a quick run)"
+        "--limit", type=float, help="CPU seconds after which a line gets no further round (25; 3 in a quick run)"
     )
     parser.add_argument("--threads", type=int, default=2, help="threads that torch and onnxruntime may use (2)")
     parser.add_argument("--targets", action="store_true", help="beside each line what onnxplain should reach")
