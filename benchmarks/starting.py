@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def measure_load(case: str, method: str, settings: Settings) -> Measured:
     """`load`: without the forward pass that compares with onnxruntime; `load_checked`: as `ox.load` is called."""
     path = str(file_of(case))
     verify = "never" if method == "load" else "auto"
-    calls = {"floor": partial(_session, path), "onnxplain": partial(ox.load, path, verify=verify)}
+    calls: dict[str, Call] = {"floor": partial(_session, path), "onnxplain": partial(ox.load, path, verify=verify)}
     return _measured(case, method, "onnxruntime sessions", calls, settings)
 
 
@@ -60,7 +60,7 @@ def measure_run(method: str, settings: Settings) -> Measured:
     return _measured("a new process", method, "times `import torch`", calls, settings)
 
 
-def _measured(case: str, method: str, unit: str, calls: dict[str, Call], settings: Settings) -> Measured:
+def _measured(case: str, method: str, unit: str, calls: Mapping[str, Call], settings: Settings) -> Measured:
     seen, failed = interleaved(calls, settings.rounds, settings.limit, list(calls))
     values = {w: ratio(seen, w, "floor") for w in seen if w != "floor"}
     return Measured("start", case, method, unit, values, 1e3 * statistics.median(seen["floor"]), failed=failed)

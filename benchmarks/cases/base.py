@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .. import ask as ours
 from ..ask import Ask
-from ..clock import Spread
+from ..clock import Call, Spread
 from ..contest import Net, differences, race
 from ..job import Job, Settings
 from ..measured import Measured
@@ -66,7 +66,7 @@ def measure(case: Case, method: str, settings: Settings) -> Measured:
     if not case.per_node:
         result = race(net, ask, settings)
         return Measured("speed", case.name, method, "floors", result.values, result.floor_ms, compared, result.failed)
-    calls = {"onnxplain": ours.walk(net.model, ask), "explain()": partial(ours.explain, net.model, ask)}
+    calls: dict[str, Call] = {"onnxplain": ours.walk(net.model, ask), "explain()": partial(ours.explain, net.model, ask)}
     result = race(net, ask, settings, calls)
     micro = 1e3 * result.floor_ms / len(net.model.graph.nodes)  # per node, of one floor
     values = {w: v.times(micro) for w, v in result.values.items()} | {"autograd": Spread(micro, micro, micro)}

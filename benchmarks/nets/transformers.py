@@ -64,11 +64,12 @@ class Transformer(nn.Module):
         mask = torch.full((tokens, tokens), -1e4).triu(1)
         self.register_buffer("mask", mask if causal else None)
         self.at = -1 if causal else 0
+        self.operations = Operations()
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:
             x = block(x, self.mask)
-        return self.head(self.blocks[0].operations.norm(self.norm, x[:, self.at]))
+        return self.head(self.operations.norm(self.norm, x[:, self.at]))
 
 
 class Patches(nn.Module):

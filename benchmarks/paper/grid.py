@@ -46,7 +46,7 @@ class Factor:
         for kind, sizes in (self.minimal if minimal else self.full).items():
             start = Point(kind, width=128 if kind == "tab" else 5)
             for size in sizes:
-                yield kind, size, replace(start, **{self.field: size})
+                yield kind, size, replace(start, **{self.field: size})  # type: ignore[arg-type]
 
 
 def _both(*sizes: int) -> dict[str, tuple[int, ...]]:

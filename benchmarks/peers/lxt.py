@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..ask import Ask
-from ..nets.transformers import Block, Operations
+from ..nets.transformers import Block, Operations, Transformer
 from .autograd import autograd
 from .base import Peer, holds
 
@@ -29,7 +29,7 @@ class Lxt(Peer):
     def __init__(self, net: nn.Module) -> None:
         super().__init__(net)
         for m in self.net.modules():
-            if isinstance(m, Block):
+            if isinstance(m, Block | Transformer):
                 m.operations = Patched(rules())
 
     @classmethod

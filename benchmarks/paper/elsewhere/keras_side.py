@@ -4,13 +4,16 @@ Run as a file by that interpreter. It reads requests as lines of JSON and answer
 explanation took, and where its numbers are. It imports nothing of this project.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import time
+from typing import Any
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-ANALYZERS = {
+ANALYZERS: dict[str, tuple[str, dict[str, Any]]] = {
     "gradient": ("gradient", {}),
     "gradient_input": ("input_t_gradient", {}),
     "epsilon": ("lrp.epsilon", {"epsilon": None}),
@@ -18,7 +21,7 @@ ANALYZERS = {
 }
 
 
-def model_of(layers, weights, shape):
+def model_of(layers: list[dict[str, Any]], weights: dict[str, Any], shape: list[int]) -> Any:
     """The same layers, channels last; a dense layer after images gets its columns in that order."""
     from tensorflow import keras
 
@@ -51,7 +54,7 @@ def model_of(layers, weights, shape):
     return model
 
 
-def analyzer_of(request, models):
+def analyzer_of(request: dict[str, Any], models: dict[str, Any]) -> Any:
     import innvestigate
 
     name, options = ANALYZERS[request["method"]]
@@ -59,7 +62,7 @@ def analyzer_of(request, models):
     return innvestigate.create_analyzer(name, models[request["net"]], neuron_selection_mode="index", **options)
 
 
-def main():
+def main() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # what the libraries print is no answer
     import numpy as np
     import tensorflow as tf
@@ -70,7 +73,8 @@ def main():
     import innvestigate
 
     print(json.dumps({"version": innvestigate.__version__, "tensorflow": tf.__version__}), file=answers, flush=True)
-    models, analyzers = {}, {}
+    models: dict[str, Any] = {}
+    analyzers: dict[Any, Any] = {}
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -87,12 +91,12 @@ def main():
             x = np.load(request["data"])
             x = x.transpose(0, 2, 3, 1) if x.ndim == 4 else x
             begin = time.process_time()
-            found = [analyzers[key].analyze(x, neuron_selection=t) for t in request["targets"]]
+            each = [analyzers[key].analyze(x, neuron_selection=t) for t in request["targets"]]
             spent = time.process_time() - begin
-            found = np.stack([next(iter(f.values())) if isinstance(f, dict) else f for f in found])
+            found = np.stack([next(iter(f.values())) if isinstance(f, dict) else f for f in each])
             found = found.transpose(0, 1, 4, 2, 3) if found.ndim == 5 else found
             np.save(request["answer"], found)
-            answer = {"seconds": spent}
+            answer: dict[str, Any] = {"seconds": spent}
         except Exception as error:  # noqa: BLE001 — the asker tells the user
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
