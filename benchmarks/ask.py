@@ -13,7 +13,11 @@ from torch import Tensor
 import onnxplain as ox
 from onnxplain.methods.context import Context
 from onnxplain.methods.problem import compile_problem
-from onnxplain.rules import AlphaBeta, Epsilon, Gamma
+from onnxplain.rules import AlphaBeta, Epsilon, FrozenStatistics, Gamma, Half
+from onnxplain.rules.composites import default_rows
+
+#: the stabiliser that composites have where nothing is said
+EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Ask:
     targets: tuple[int, ...]
     n: int = 50
     rows: int = 64
-    epsilon: float = 1e-6
+    epsilon: float = EPSILON
     baseline: Tensor | None = None
     references: Tensor | None = None
     steps: str = "gauss_legendre"
@@ -50,6 +54,12 @@ def _array(x: Tensor | None) -> Any:
     return 0.0 if x is None else x.numpy()
 
 
+def _stabilised(epsilon: float) -> ox.LRP:
+    """AttnLRP with another stabiliser in every rule that has one."""
+    rows = {"Additive": Epsilon(epsilon), "Product": Half(epsilon), "Normalization": FrozenStatistics(epsilon)}
+    return ox.LRP(ox.Composite((*rows.items(), *default_rows(epsilon))))
+
+
 #: the layers with weights; zennit's composites, too, leave averages alone
 WEIGHTED = ("convolution", "dense")
 
@@ -63,7 +73,7 @@ METHODS: dict[str, Callable[[Ask], Any]] = {
     "alpha_beta": lambda ask: ox.LRP(dict.fromkeys(WEIGHTED, AlphaBeta(2, 1))),
     "gamma": lambda ask: ox.LRP({"convolution": Gamma(0.25)}),
     "gamma_box": lambda ask: ox.LRP(ox.EpsilonGammaBox(-4.0, 4.0)),
-    "attnlrp": lambda ask: ox.LRP("attn_lrp"),
+    "attnlrp": lambda ask: ox.LRP("attn_lrp") if ask.epsilon == EPSILON else _stabilised(ask.epsilon),
     "deeplift": lambda ask: ox.DeepLift(baseline=_array(ask.baseline)),
     "reveal_cancel": lambda ask: ox.DeepLift(baseline=_array(ask.baseline), rule="reveal_cancel"),
     "ig": lambda ask: ox.IntegratedGradients(baseline=_array(ask.baseline), n_steps=ask.n, quadrature=ask.steps),

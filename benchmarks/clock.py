@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 #: a measurement of something fast repeats it until it takes this many seconds
 LEAST = 0.08
-#: what takes longer than this is run once, or twice where it is the floor or ours
-SLOW = 4.0
+#: what takes longer than this many seconds is run once, the floor and ours twice; peers are slow sooner
+SLOW, SLOW_PEER = 4.0, 1.0
 #: peers run in this part of the rounds, but twice at least: verdicts rest on ours and the floor
 FEWER = 0.6
 
@@ -51,28 +51,27 @@ def interleaved(
 ) -> tuple[Seconds, dict[str, str]]:
     """CPU seconds of one call of each, by round; and of those that fail, what they say.
 
-    Two rounds at least, then none after `limit` CPU seconds. Those in `always` take part in every round, the others in fewer; who
-    is slow runs once or twice.
+    Two rounds at least, then none after `limit` CPU seconds. Those in `always` take part in every round, the others in
+    fewer; who is slow runs once or twice.
     """
     first, failed = {}, {}
     for name, call in calls.items():
         try:
-            first[name] = _first(call)
+            first[name] = _first(call, SLOW if name in always else SLOW_PEER)
         except Exception as error:  # noqa: BLE001 — whatever a library raises, the others go on
             failed[name] = f"{type(error).__name__}: {error}".partition("\n")[0]
+    slow = {name: s > (SLOW if name in always else SLOW_PEER) for name, s in first.items()}
     repeats = {name: max(1, min(1000, int(least / max(s, 1e-6)))) for name, s in first.items()}
-    seen: Seconds = {name: [s] if s > SLOW else [] for name, s in first.items()}
+    seen: Seconds = {name: [s] if slow[name] else [] for name, s in first.items()}
+    fewer = max(2, round(FEWER * rounds))
+    turns = {name: int(name in always) if s else rounds if name in always else fewer for name, s in slow.items()}
     began = cpu_seconds()
     for i in range(rounds):
         if i >= 2 and cpu_seconds() - began > limit:
             break
-        for name, once in first.items():
-            if once > SLOW:
-                wanted = i == 0 and name in always
-            else:
-                wanted = name in always or i < max(2, round(FEWER * rounds))
-            if wanted:
-                seen[name].append(seconds_of(calls[name], repeats[name]))
+        for name, seconds in seen.items():
+            if i < turns[name]:
+                seconds.append(seconds_of(calls[name], repeats[name]))
     return seen, failed
 
 
@@ -105,7 +104,7 @@ def seconds_of(call: Call, repeats: int = 1) -> float:
     return spent / repeats
 
 
-def _first(call: Call) -> float:
+def _first(call: Call, slow: float) -> float:
     """Seconds of the second call, or of the first where that is slow: first calls make caches and pages."""
     once = seconds_of(call)
-    return once if once > SLOW else seconds_of(call)
+    return once if once > slow else seconds_of(call)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -22,6 +22,8 @@ from .measured import Measured
 
 #: a size whose cost is this many times that of a smaller one is a jump
 JUMP = 1.25
+#: at most so many rounds, and who is drawn beside onnxplain: there are two hundred sizes and methods
+ROUNDS, BESIDE = 3, ("captum",)
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,10 @@ def net_at(series: Series, size: int) -> Net:
 def measure(series: Series, size: int, method: str, settings: Settings) -> Measured:
     targets = series.targets(size)
     ask = Ask(method, series.data(size), tuple(range(targets)), rows=series.shape(size)[0])
-    result = race(net_at(series, size), ask, settings)
+    few = replace(
+        settings, rounds=min(ROUNDS, settings.rounds), libraries=tuple(w for w in BESIDE if w in settings.libraries)
+    )
+    result = race(net_at(series, size), ask, few)
     values = {w: v.times(1 / targets) for w, v in result.values.items()}
     unit = "floors" if targets == 1 and series.name != "targets" else "floors per target"
     return Measured("scaling", series.name, method, unit, values, result.floor_ms, failed=result.failed, size=size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -24,7 +24,7 @@ ATTENTION = ("gradient", "attnlrp", "deeplift")
 
 @dataclass(frozen=True)
 class Case:
-    """`per_node`: its time is given in µs per node, of the walk alone beside the whole `explain`. `compared`: the numbers
+    """`without`: libraries that would take minutes. `per_node`: its time is given in µs per node, of the walk alone beside the whole `explain`. `compared`: the numbers
     are compared too, in float64, which takes its time."""
 
     name: str
@@ -34,6 +34,7 @@ class Case:
     targets: tuple[int, ...] = (3,)
     n: int = 50
     n_references: int = 100
+    without: tuple[str, ...] = ()
     per_node: bool = False
     compared: bool = True
     quick: bool = False
@@ -62,11 +63,15 @@ def net_of(case: Case) -> Net:
 
 def measure(case: Case, method: str, settings: Settings) -> Measured:
     net, ask = net_of(case), case.ask(method)
+    settings = replace(settings, libraries=tuple(w for w in settings.libraries if w not in case.without))
     compared = differences(net, ask, settings.libraries) if case.compared else {}
     if not case.per_node:
         result = race(net, ask, settings)
         return Measured("speed", case.name, method, "floors", result.values, result.floor_ms, compared, result.failed)
-    calls: dict[str, Call] = {"onnxplain": ours.walk(net.model, ask), "explain()": partial(ours.explain, net.model, ask)}
+    calls: dict[str, Call] = {
+        "onnxplain": ours.walk(net.model, ask),
+        "explain()": partial(ours.explain, net.model, ask),
+    }
     result = race(net, ask, settings, calls)
     micro = 1e3 * result.floor_ms / len(net.model.graph.nodes)  # per node, of one floor
     values = {w: v.times(micro) for w, v in result.values.items()} | {"autograd": Spread(micro, micro, micro)}

@@ -9,15 +9,18 @@ from ..nets.images import small_conv
 from .base import FEW, Case, numbered
 
 STEPS = ("ig", "smoothgrad", "expected")
+#: they would take minutes for many targets
+LONG = ("shap", "tangermeme")
 
 CASES = (
-    Case("MLP, 10,000 × 100, ten targets", nets.mlp, (10_000, 100), FEW, numbered(10), compared=False),
+    Case("MLP, 10,000 × 100, ten targets", nets.mlp, (10_000, 100), FEW, numbered(10), without=LONG, compared=False),
     Case(
         "MLP, 1,000 × 100, 100 targets",
         partial(nets.mlp, outputs=100),
         (1_000, 100),
         FEW,
         numbered(100),
+        without=LONG,
         compared=False,
     ),
     Case(
@@ -26,10 +29,11 @@ CASES = (
         (200, 100),
         FEW,
         numbered(1_000),
+        without=LONG,
         compared=False,
     ),
     Case("ResNet-50, ten targets", nets.resnet50, (1, 3, 224, 224), FEW[:2], numbered(10), compared=False),
-    Case("small conv, 100 targets", nets.small_conv, (8, 3, 64, 64), FEW, numbered(100), compared=False),
+    Case("small conv, 100 targets", nets.small_conv, (8, 3, 64, 64), FEW, numbered(100), without=LONG, compared=False),
     Case(
         "small conv, 1,000 targets",
         partial(small_conv, outputs=1_000),
