@@ -93,6 +93,8 @@ def _boundaries(graph: Graph, reach: Reach) -> list[Source]:
                 reach[v] = inputs
             elif not reads_floats and not isinstance(n.layer, Control) and _read_on(graph, v):
                 found.append(Source(v, inputs))
+            elif not reads_floats and _counts(n):
+                reach[v] = inputs
     return found
 
 
@@ -127,6 +129,12 @@ def check_inside(graph: Graph, nodes: Iterable[Node]) -> None:
             "relevance is not brought back from there; compute that value outside of the node, or take a method that only "
             "calls the model, such as KernelShap"
         )
+
+
+def _counts(n: Node) -> bool:
+    """Whether it counts n-grams: what is only compared with 0 afterwards, as scikit-learn's `binary=True`, still tells which
+    there are."""
+    return isinstance(n.layer, Integer) and type(n.layer).back is not Integer.back
 
 
 def _read_on(graph: Graph, value: str) -> bool:

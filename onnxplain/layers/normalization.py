@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +39,7 @@ class Normalizer(Normalization):
 
     A subclass gives `groups(x)`: x in the shape in which it is normalized, and the axes it pools over, counted from
     the end (`ungroup` goes back); and `scale(q)` = v with `scale_slope(s, s0)` = Δv/Δq. It may replace the hooks
-    `pool`, `pool_transpose`, `moment` and `moment_slope`, which are the mean of a² here, and `evaluate`.
+    `pool`, `pool_transpose`, `moment` and `moment_slope`, which are the mean of a² here, `evaluate` and `alike`.
     """
 
     adjoint_reads = frozenset({"inputs"})
@@ -83,6 +83,10 @@ class Normalizer(Normalization):
         y = y if self.gamma is None else y * self.gamma
         return (y if self.beta is None else y + self.beta).reshape(x.shape)
 
+    def alike(self, s: Moments, s0: Moments) -> tuple[Moments, Moments]:
+        """Both as they are compared. A hook."""
+        return s, s0
+
     def moments(self, x: Tensor) -> Moments:
         a, axes = self.groups(x)
         if self.centred:
@@ -105,7 +109,7 @@ class Normalizer(Normalization):
         return (self.pull(g, s, s, x, g_mean, g_scale),)
 
     def symmetric(self, g: Tensor, x: Tensor, x0: Tensor) -> Tensor:
-        return self.pull(g, self.moments(x), self.moments(x0), x)
+        return self.pull(g, *self.alike(self.moments(x), self.moments(x0)), x)
 
     def frozen_transpose(self, g: Tensor, x: Tensor) -> Tensor:
         s = self.moments(x)
@@ -310,7 +314,12 @@ class LpNormalization(Normalizer):
         return finite(self.norm[2](q))
 
     def scale_slope(self, s: Moments, s0: Moments) -> Tensor:
-        return finite(self.norm[3](s.v, s0.v))
+        return torch.where((s.q == 0) | (s0.q == 0), 0.0, finite(self.norm[3](s.v, s0.v)))
+
+    def alike(self, s: Moments, s0: Moments) -> tuple[Moments, Moments]:
+        """Where all of a is 0, any scale gives 0: the other's, so that y − ȳ = v̄ (a − ā) or v (a − ā)."""
+        v, v0 = torch.where(s.q == 0, s0.v, s.v), torch.where(s0.q == 0, s.v, s0.v)
+        return replace(s, v=v), replace(s0, v=v0)
 
 
 class LRN(Normalizer):

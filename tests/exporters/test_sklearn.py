@@ -10,7 +10,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn import ensemble, gaussian_process, linear_model, preprocessing, svm, tree
+from sklearn import ensemble, gaussian_process, linear_model, pipeline, preprocessing, svm, tree
+from sklearn.feature_extraction import text
 
 import onnxplain as ox
 from onnxplain.errors import ConverterError, MissingDependencyError
@@ -143,6 +144,32 @@ def test_without_an_example_rows_are_drawn_from_what_the_encoders_know() -> None
     proto = to_onnx(zoo.columns(linear_model.LogisticRegression()))
     assert [i.name for i in proto.graph.input] == ["age", "visits", "city", "member"]
     assert [i.type.tensor_type.elem_type for i in proto.graph.input] == [1, 1, 8, 8]
+
+
+DOCUMENTS = ["the cat sat on the mat", "a dog ate my homework", "Cats and dogs are animals", "the mat was red",
+             "my dog sat on my cat", "nothing to see here"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "vectorizer",
+    [
+        text.CountVectorizer(ngram_range=(1, 2)),
+        text.CountVectorizer(binary=True),
+        text.TfidfVectorizer(stop_words="english"),
+        text.TfidfVectorizer(analyzer="char", ngram_range=(1, 2)),
+    ],
+    ids=["counts", "binary", "tf-idf without stop words", "characters"],
+)
+def test_texts_go_in_as_they_are_and_each_gets_its_difference(vectorizer: Any) -> None:
+    model = pipeline.make_pipeline(vectorizer, linear_model.LogisticRegression()).fit(DOCUMENTS, [0, 1, 1, 0, 1, 0])
+    loaded = ox.load(model, example=DOCUMENTS)
+    texts = np.array(DOCUMENTS, dtype=object)[:, None]
+    np.testing.assert_allclose(loaded.predict(texts)["probabilities"], model.predict_proba(DOCUMENTS), rtol=1e-5)
+    other = "the dog was animals"
+    e = ox.explain(loaded, texts, ox.DeepLift(baseline=np.array([[other]], dtype=object)), target=1)
+    e.check(rtol=1e-4)
+    scores = model.decision_function([*DOCUMENTS, other])
+    np.testing.assert_allclose(e.values.reshape(-1), scores[:-1] - scores[-1], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".joblib"])

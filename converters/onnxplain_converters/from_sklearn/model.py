@@ -6,6 +6,7 @@ does not write is put together here: targets that are transformed, and pipelines
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -154,12 +155,20 @@ def _by_skl2onnx(model: Any, rows: Rows, opset: int | None, scores: bool, dtype:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return convert(options={id(last): options} if options else None)
+                return _in_any_country(convert(options={id(last): options} if options else None))
         except NameError:  # this estimator's converter does not have the option
             continue
         except Exception as error:  # skl2onnx's errors have no common base
             raise _reason(model, error) from error
     raise ConversionError(f"skl2onnx has no scores of {type(model).__name__}")
+
+
+def _in_any_country(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Upper and lower case by Unicode alone: onnxruntime takes them by American rules, which few machines have installed."""
+    for n in proto.graph.node:
+        if n.op_type == "StringNormalizer" and sys.platform == "linux" and not any(a.name == "locale" for a in n.attribute):
+            n.attribute.append(onnx.helper.make_attribute("locale", "C.UTF-8"))
+    return proto
 
 
 def _package() -> Any:

@@ -1,7 +1,7 @@
 """Rows of a table as a scikit-learn model takes them and as its ONNX model reads them.
 
 One input for all columns where they are numbers; one input per column, named for it, where some hold text or the model picks
-its columns by name. So the table that the model predicts is what its ONNX model takes.
+its columns by name; one input of texts for a list of them. So what the model predicts is what its ONNX model takes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 from .. import ConversionError
 
 INPUT = "x"
+#: one input of texts, for a model that begins with a vectorizer of text
+TEXT = "text"
 #: rows of the example that predictions are compared on
 MOST = 1000
 #: sizes of the normal numbers that are made up, row by row
@@ -43,6 +45,8 @@ def rows_of(model: Any, example: Any, dtype: np.dtype) -> Rows:
         if absent := [n for n in names if n not in map(str, given.columns)]:
             raise ConversionError(f"the example has no columns {absent[:5]}, which the model was trained on")
         given = given[[c for n in names for c in given.columns if str(c) == n]]
+    if count is None and _is_text(given):
+        return Rows(given, {TEXT: given.astype(object).reshape(-1, 1)}, {}, drawn)
     if len(given.shape) != 2 or (count is not None and given.shape[1] != count):
         raise ConversionError(f"the example has shape {given.shape}; the model takes rows of {count} features")
     if not len(given):
@@ -60,6 +64,11 @@ def rows_of(model: Any, example: Any, dtype: np.dtype) -> Rows:
         source = type(given)(source, columns=given.columns)
     labels = names or (tuple(map(str, given.columns)) if frame else ())
     return Rows(source, {INPUT: numbers}, {INPUT: labels}, drawn)
+
+
+def _is_text(given: Any) -> bool:
+    """Whether it is a list of texts."""
+    return isinstance(given, np.ndarray) and given.ndim == 1 and all(isinstance(t, str) for t in given.tolist())
 
 
 def by_name(model: Any) -> bool:
