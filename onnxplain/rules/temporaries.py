@@ -31,4 +31,5 @@ def times(x: Tensor, g: Tensor, layer: Affine) -> Tensor:
 
 
 def _fits(r: Tensor, z: Tensor) -> bool:
-    return r.shape[0] == 1 and r.shape[1:] == z.shape and r.dtype == z.dtype and not (r.requires_grad or z.requires_grad)
+    alike = r.shape == (1, *z.shape) and r.dtype == z.dtype
+    return alike and not (r.requires_grad or z.requires_grad)
