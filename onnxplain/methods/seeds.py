@@ -59,6 +59,11 @@ def picked(selection: Selection, y: Tensor, samples: np.ndarray | None = None) -
     total = y.new_zeros((y.shape[0], selection.n_targets))
     rows = None if samples is None else torch.from_numpy(samples).long()
     for units, c in selection.take(slice(None), rows):
+        if units.numel() and int(units.max()) >= y.shape[1]:
+            raise TargetError(
+                f"unit {int(units.max())} of the target is not there at a baseline or another sample, whose output has "
+                f"{y.shape[1]} units: its size depends on the data. Take a baseline that gives as many, or another target"
+            )
         total = total + c * y.gather(1, units.T.to(y.device))
     return total
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import Tensor
@@ -298,3 +299,11 @@ def test_shapes_are_samples_then_the_inputs_own_axes_then_targets(name: str, tar
         assert len(a.labels["target"]) == count
     for table in (e.predictions, e.sums, e.goals, e.delta):
         assert all(v.shape[0] == N for v in table.values())
+
+
+def test_a_unit_that_is_not_there_at_the_baseline_is_named() -> None:
+    text = """<ir_version: 8, opset_import: ["": 17]>
+    net (float[4] x) => (float[m] y) { found = Unique (x)  y = Sin (found) }"""
+    model = ox.load(onnx.parser.parse_model(text), verify="never", batch_axis={"x": None, "y": None})
+    with pytest.raises(ox.TargetError, match="unit 2 of the target is not there at a baseline.*has 1 units"):
+        ox.explain(model, np.arange(4.0), ox.DeepLift(baseline=np.zeros(4)), target={"y": [2]})
