@@ -119,7 +119,7 @@ def _need(model: Model, feeds: Mapping[str, torch.Tensor]) -> int:
         axis = model.inputs[n].batch_axis
         native[n] = x if axis is None else x[torch.arange(rows) % len(x)].movedim(0, axis)
     with torch.inference_mode():
-        return measure(plan.run(native), [], rows, 1).kept
+        return measure(plan.run(native), [], rows, 1).row
 
 
 def _fixed(specs: Mapping[str, Spec]) -> int | None:

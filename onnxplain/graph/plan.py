@@ -225,6 +225,11 @@ class Backward:
             for n in self.nodes
         ]
 
+    @cached_property
+    def weights(self) -> int:
+        """Bytes of the constants of its layers."""
+        return sum(b.numel() * b.element_size() for n in self.nodes for b in n.layer.buffers())
+
     def _visit(
         self, n: Node, rule: Rule, graph: Graph, active: frozenset[str], stand_for: Mapping[str, str]
     ) -> Visit:

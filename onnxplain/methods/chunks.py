@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,37 +12,81 @@ import numpy as np
 from ..errors import InputError
 from ..graph.plan import Backward, Trace
 
-#: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches,
-#: large enough that each call has work to do
-AUTO_BYTES = 32 * 2**20
+#: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches, large
+#: enough that each call has work to do
+AUTO_BYTES = 16 * 2**20
+#: and as much more, up to `MOST_BYTES`, as it takes for a chunk's values to be this many times as large as the weights, which
+#: every chunk reads anew
+PER_WEIGHT, MOST_BYTES = 4, 128 * 2**20
 #: the same where nodes run step by step: what a step reads is small anyway, and each chunk goes through all steps
 STEPPED_BYTES = 256 * 2**20
+#: what the sums of all targets may take where nothing is asked
+AUTO_SUMS = 256 * 2**20
 #: temporaries of a rule, in units of the values it reads and makes
 TEMPORARIES = 3
+#: how often what comes out for a target is there at once: the sum, the next part of it, both brought to the inputs
+COPIES = 3
+#: the share of `max_memory` that one walk may take, and what is planned for where there is a choice: the rest is for what
+#: kernels make for themselves, and for gaps between what is allocated
+PLANNED, CHOSEN = 1.0, 0.5
 
 
 @dataclass(frozen=True)
 class Need:
-    """Bytes for one sample: `kept` by the forward pass, `walk` for each target on the way back."""
+    """Bytes: `fixed`, and for each row `row`, and `target` for each target. `out`: what one target's attribution of one
+    sample takes; `weights`: what a walk reads whatever its rows are."""
 
-    kept: int
-    walk: int
+    row: int
+    target: int
+    fixed: int = 0
+    out: int = 0
+    weights: int = 0
+
+    def auto(self) -> int:
+        """What a walk may use when nothing is asked for."""
+        return max(AUTO_BYTES, min(MOST_BYTES, PER_WEIGHT * self.weights * self.target // max(self.row, 1)))
+
+    def of(self, rows: int, targets: int) -> int:
+        return self.fixed + rows * (self.row + targets * self.target)
+
+    def rows(self, budget: int, targets: int, group: int) -> int:
+        """How many rows fit, the sums of `group` targets included."""
+        return (budget - self.fixed) // max(self.row + targets * self.target + COPIES * group * self.out, 1)
+
+    def targets(self, budget: int, rows: int) -> int:
+        """How many targets fit."""
+        return (budget - self.fixed - rows * self.row) // max(rows * self.target, 1)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Samples and targets per walk; `fit` rows fit altogether (repetitions of samples included)."""
+    """Samples and targets per walk; `fit` rows fit altogether (repetitions of samples included). `group`: targets whose
+    sums are in memory at once: where that is not all, forward passes are made anew for each group."""
 
     samples: int
     targets: int
     fit: int
+    group: int
 
 
 def measure(trace: Trace, walks: Sequence[Backward], rows: int, traces: int) -> Need:
-    """What one sample of this forward pass (of `rows` samples) needs."""
+    """What one sample of this forward pass (of `rows` samples) needs, by the sizes of its values."""
     size = _bytes(trace)
     walk = max((_peak(trace, b, size) for b in walks), default=0)
-    return Need(_kept(trace, size) * traces // rows, walk // rows)
+    return Need(_kept(trace, size) * traces // rows, walk // rows, weights=max((b.weights for b in walks), default=0))
+
+
+def metered(peak: Callable[[int, int], int], fixed: int | None, targets: int, limit: int) -> Need:
+    """What walks need, from what they were seen to need: `peak(rows, targets)` of one walk. `fixed`: the number of rows, where
+    no other is possible; `targets`: the fewest. What would exceed the limit is not tried."""
+    rows = fixed or 1
+    least = peak(rows, targets)
+    if 2 * least > CHOSEN * limit:  # taken for what grows with everything
+        return Need(0, -(-least // (rows * targets)))
+    target = max(0, peak(rows, 2 * targets) - least) // (rows * targets)
+    more = least if fixed else max(0, peak(2 * rows, targets) - least)
+    row = max(0, more // rows - targets * target)
+    return Need(row, target, max(0, least - rows * (row + targets * target)))
 
 
 def _bytes(trace: Trace) -> list[int]:
@@ -98,28 +142,38 @@ def sizes(
     max_memory: int | None,
     fixed: int | None,
     stepped: bool = False,
+    together: int = 1,
+    usual: Need | None = None,
 ) -> Sizes:
-    """`fixed`: the number of rows the model insists on; `stepped`: nodes run step by step. Raises `InputError` where even
-    one sample is too much."""
-    least = (need.kept + need.walk) * (fixed or 1)
-    if max_memory is not None and least > max_memory:
-        raise InputError(
-            f"one {'sample' if not fixed else f'batch of {fixed}'} with one target needs about {least / 1e6:.0f} MB, more than "
-            f"max_memory={max_memory / 1e6:.0f} MB: raise it, or cut the model with inputs=/outputs="
-        )
-    auto = STEPPED_BYTES if stepped else AUTO_BYTES
-    budget = auto if max_memory is None else min(auto, max_memory)
+    """`usual`: what walks need by the sizes of their values, where `need` was metered; `fixed`: the number of rows the model
+    insists on; `stepped`: nodes run step by step; `together`: targets that cannot be taken apart. Raises `InputError` where
+    even one sample is too much."""
+    rows = fixed or 1
+    budget = STEPPED_BYTES if stepped else (usual or need).auto()
+    sums = max(COPIES * rows * need.out, 1)  # what one target adds to all walks
+    group = max(together, min(n_targets, AUTO_SUMS // sums))
+    if max_memory is not None:
+        planned, least = int(PLANNED * max_memory), need.of(rows, together)
+        if least > planned:
+            raise InputError(
+                f"one {'sample' if not fixed else f'batch of {fixed}'} with one target needs about {least / PLANNED / 1e6:.3g} MB, "
+                f"more than max_memory={max_memory / 1e6:.3g} MB: raise it, or cut the model with inputs=/outputs="
+            )
+        chosen = max(int(CHOSEN * max_memory), least)
+        group = max(together, min(group, chosen // 4 // sums, (chosen - least) // sums))
+        bound = chosen - sums * group
+    group = group // together * together
     if not isinstance(chunk_size, str) or chunk_size != "auto":
         given = tuple(chunk_size) if isinstance(chunk_size, (tuple, list)) else (chunk_size, n_targets)
         whole = all(isinstance(c, (int, np.integer)) and not isinstance(c, bool) and c >= 1 for c in given)
         if len(given) != 2 or not whole:
             raise InputError(f"chunk_size={chunk_size!r}: give 'auto', samples, or (samples, targets), whole numbers >= 1")
-        samples, targets = int(given[0]), min(int(given[1]), n_targets)
-        if max_memory is not None:
-            targets = max(1, min(targets, (max_memory // (fixed or 1) - need.kept) // max(need.walk, 1)))
-            samples = max(1, min(samples, max_memory // max(need.kept + need.walk * targets, 1)))
-        return Sizes(fixed or min(samples, n_samples), targets, fixed or samples)
-    most = max(budget // 2, budget - need.kept * (fixed or 1)) if max_memory is None else budget - need.kept * (fixed or 1)
-    targets = max(1, min(n_targets, most // max(need.walk * (fixed or 1), 1)))
-    fit = max(1, budget // max(need.kept + need.walk * targets, 1))
-    return Sizes(fixed or min(fit, n_samples), targets, fixed or fit)
+        fit, targets = int(given[0]), min(int(given[1]), n_targets)
+    else:
+        most = max(budget // 2, budget - need.row * rows)
+        targets = max(1, min(n_targets, most // max(need.target * rows, 1)))
+        fit = max(1, budget // max(need.row + need.target * targets, 1))
+    if max_memory is not None:
+        targets = max(together, min(targets, group, need.targets(bound, rows)))
+        fit = max(1, min(fit, need.rows(chosen, targets, group)))
+    return Sizes(fixed or min(fit, n_samples), targets, fixed or fit, group)

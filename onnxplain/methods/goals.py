@@ -32,7 +32,7 @@ from .seeds import (
 @dataclass(frozen=True, eq=False)
 class Goals:
     """`labels`: unit labels by output. `n`: samples in the whole data. `fixed`: rows the model insists on, if it does.
-    `passed`: forward passes at baselines of one row."""
+    `passed`: the last forward pass at a baseline, if of one row."""
 
     problem: Problem
     method: Method
@@ -136,12 +136,16 @@ class Goals:
         if key in self.passed:
             return self.passed[key][1]
         trace = p.path.run(p.source_feed(x0, p.repeat(p.first_row(integers), rows)))
+        self.passed.clear()
         if rows == 1:
             self.passed[key] = tuple(x0.values()), trace  # who holds the tensors holds their ids
         return trace
 
-    def shared_references(self, chosen: Mapping[str, Selection], integers: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """For a reference set that all samples share: the explained values at each reference, (references, units)."""
+    def shared_references(
+        self, chosen: Mapping[str, Selection], integers: Mapping[str, Tensor], fit: int
+    ) -> dict[str, Tensor]:
+        """For a reference set that all samples share: the explained values at each reference, (references, units); `fit`
+        rows a time."""
         if self.method.goal != "difference" or not self.method.shared_references(self.prepared):
             return {}
         p = self.problem
@@ -154,7 +158,7 @@ class Goals:
             )
         out: dict[str, list[Tensor]] = {}
         count = next(iter(refs.values())).shape[0]
-        size = self.fixed or count
+        size = self.fixed or min(count, fit)
         for start in range(0, count, size):
             rows = torch.arange(start, start + size).clamp(max=count - 1)
             real = min(size, count - start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +20,13 @@ from ..rules.base import Relevances, Site
 from ..specs import fixed_rows
 from ..targets import Selection
 from .base import Chunk, Method, Step
-from .chunks import Sizes, bytes_from, measure, sizes
+from .chunks import Need, Sizes, bytes_from, measure, metered, sizes
 from .context import Context
 from .goals import Goals
+from .meter import Meter, give_back
 from .problem import Problem
 from .sample_axes import Layout, Layouts, layouts
+from .seeds import Asked
 from .sums import Differences, Sums
 
 #: what the samples of a first forward pass take up at the inputs, at most
@@ -52,14 +55,16 @@ class Results:
     units: Table = field(default_factory=dict)
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def put(self, table: Table, key: Any, start: int, part: Tensor | np.ndarray) -> None:
-        """Samples start, start + 1, … of one array."""
+    def put(
+        self, table: Table, key: Any, start: int, part: Tensor | np.ndarray, targets: slice = slice(None), n_targets: int | None = None
+    ) -> None:
+        """Samples start, start + 1, … of one array, for some of its `n_targets` targets, or all that there are."""
         rows = part.cpu().numpy() if isinstance(part, Tensor) else part
         if key not in table:
             # in memory targets come first, as they do on a walk: copying is then no transposition
-            made = np.zeros((*rows.shape[-1:], self.n, *rows.shape[1:-1]), rows.dtype)
+            made = np.zeros((n_targets or rows.shape[-1], self.n, *rows.shape[1:-1]), rows.dtype)
             table[key] = made.transpose(*range(1, made.ndim), 0)
-        table[key][start : start + len(rows)] = rows
+        table[key][start : start + len(rows), ..., targets] = rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,23 +107,30 @@ class Runner:
     def run(self) -> Results:
         results = Results(self.context.n)
         with torch.inference_mode():
-            pilot_rows = np.arange(self.fixed or self._pilot_size()) % self.context.n
-            pilot = self.forward(pilot_rows)
-            chosen = {a.name: self.goals.select(a, pilot, pilot_rows) for a in self.problem.asked}
-            chunks = self._sizes(pilot, len(pilot_rows), chosen)
-            references = self.goals.shared_references(chosen, self.integers(pilot_rows[:1]))
-            start, end = 0, min(len(pilot_rows), chunks.samples)
+            rows = np.arange(self.fixed or self._pilot_size()) % self.context.n
+            trace = self.forward(rows)
+            chosen = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
+            need = self._need(trace, len(rows))
+            pilot = (rows, trace) if self.max_memory is None else None
+            del trace  # where memory is bounded, one forward pass at a time
+            if self.max_memory is not None:
+                give_back()
+            chunks = self._sizes(need, max(s.n_targets for s in chosen.values()))
+            references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit)
+            start, end = 0, min(len(rows), chunks.samples)
             while start < self.context.n:
                 rows = np.arange(start, min(end, self.context.n))
                 real = len(rows)
                 if self.fixed and real < self.fixed:  # filled up with the last sample, whose copies are dropped
                     rows = np.concatenate([rows, np.full(self.fixed - real, rows[-1])])
-                if len(rows) == len(pilot_rows) and (rows == pilot_rows).all():
-                    trace, selected = pilot, chosen
+                if pilot is not None and len(rows) == len(pilot[0]) and (rows == pilot[0]).all():
+                    trace, selected = pilot[1], chosen
                 else:
                     trace = self.forward(rows)
                     selected = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
+                pilot = None
                 self._chunk(results, rows, real, trace, selected, chunks, references)
+                del trace
                 start, end = end, end + chunks.samples
         return results
 
@@ -149,11 +161,36 @@ class Runner:
         rest = {n: x for n, x in self.context.feeds.items() if n not in values}
         return self.context.take(rest, _index(rows)) if rest else {}
 
-    def _sizes(self, pilot: Trace, rows: int, chosen: Mapping[str, Selection]) -> Sizes:
+    def _need(self, pilot: Trace, rows: int) -> Need:
+        """What a sample takes, by the sizes of the values in this forward pass of some."""
         traces = 2 if self.method.layer_factor == "difference" else 1
-        need = measure(pilot, list(self.problem.walks.values()), rows, traces)
-        most = max(s.n_targets for s in chosen.values())
-        return sizes(need, self.context.n, most, self.chunk_size, bytes_from(self.max_memory), self.fixed, self.stepped)
+        out = sum(pilot[v].numel() * pilot[v].element_size() for v in self._read(pilot)) // rows
+        return dataclasses.replace(measure(pilot, list(self.problem.walks.values()), rows, traces), out=out)
+
+    def _sizes(self, need: Need, n_targets: int) -> Sizes:
+        limit, together, usual = bytes_from(self.max_memory), max(1, len(self.method.variants())), need
+        if limit is not None:
+            need = dataclasses.replace(metered(self._peak, self.fixed, together, limit), out=need.out)
+        return sizes(need, self.context.n, n_targets, self.chunk_size, limit, self.fixed, self.stepped, together, usual)
+
+    def _read(self, trace: Trace) -> list[str]:
+        """The values at which attributions are read."""
+        values = [*(s.value for s in self.problem.sources), *self.problem.layers]
+        return [v for v in dict.fromkeys(values) if v in trace]
+
+    def _peak(self, rows: int, targets: int) -> int:
+        """The bytes that one walk of this many samples and targets takes, its forward passes included."""
+        bare, samples = dataclasses.replace(self, audit=None), np.arange(rows) % self.context.n
+        found = self.layouts
+        with Meter() as meter:
+            trace = bare.forward(samples)
+            selected = {a.name: bare.goals.select(a, trace, samples) for a in self.problem.asked}
+            chunk = Chunk(self.problem.sources_at(trace), samples, 1, self.context.seed, self.context)
+            step = next(iter(self.method.steps(chunk, self.prepared)))
+            sums = Sums(self.problem, rows, self.method.statistic, found)
+            chunks = Sizes(rows, targets, rows, targets)
+            bare._step(sums, step, trace, selected, samples, self.integers(samples), chunks, slice(0, targets))
+        return meter.peak
 
     def _chunk(
         self,
@@ -176,19 +213,29 @@ class Runner:
             put(results.goals, a.name, start, goals.goal(a, s, trace, rows, integers, references)[:real])
             put(results.units, a.name, start, s.units(n)[:real])
             results.labels[a.name] = s.labels
-        sums = Sums(p, n, self.method.statistic, self.layouts)
-        for step in self.method.steps(chunk, self.prepared):
-            self._step(sums, step, trace, selected, rows, integers, chunks)
-            if self.progress is not None:
-                self.progress(real * step.k)
-        for a in p.asked:
-            by_input = sums.by_input(a.name, trace)
-            for i, r in by_input.items():
-                put(results.attributions, (i, a.name), start, r[:, :real].movedim(0, -1))
-            for v, r in sums.by_layer(a.name, trace).items():
-                put(results.layers, (v, a.name), start, r[:, :real].movedim(0, -1))
-            total = sums.total(by_input, selected[a.name].n_targets)
-            put(results.sums, a.name, start, total[:, :real].T)
+        most = max(s.n_targets for s in selected.values())
+        for begin in range(0, most, chunks.group):
+            group = slice(begin, min(begin + chunks.group, most))
+            sums = Sums(p, n, self.method.statistic, self.layouts)
+            for step in self.method.steps(chunk, self.prepared):
+                self._step(sums, step, trace, selected, rows, integers, chunks, group)
+                if self.progress is not None and group.stop == most:
+                    self.progress(real * step.k)
+            for a in p.asked:
+                if (end := selected[a.name].n_targets) > begin:
+                    self._finish(results, sums, a, slice(begin, min(group.stop, end)), end, start, real, trace)
+
+    def _finish(
+        self, results: Results, sums: Sums, asked: Asked, group: slice, n_targets: int, start: int, real: int, trace: Trace
+    ) -> None:
+        """The sums of a group of targets into the results."""
+        by_input = sums.by_input(asked.name, trace)
+        for i, r in by_input.items():
+            results.put(results.attributions, (i, asked.name), start, r[:, :real].movedim(0, -1), group, n_targets)
+        for v, r in sums.by_layer(asked.name, trace).items():
+            results.put(results.layers, (v, asked.name), start, r[:, :real].movedim(0, -1), group, n_targets)
+        total = sums.total(by_input, group.stop - group.start)
+        results.put(results.sums, asked.name, start, total[:, :real].T, group, n_targets)
 
     def _step(
         self,
@@ -199,7 +246,9 @@ class Runner:
         rows: np.ndarray,
         integers: Mapping[str, Tensor],
         chunks: Sizes,
+        group: slice,
     ) -> None:
+        """One step's walks, for a group of targets."""
         p, n = self.problem, len(rows)
         at = n if step.x is None else next(iter(step.x.values())).shape[0]
         trace = clean if step.x is None else p.path.run(p.source_feed(step.x, p.repeat(integers, at // n)))
@@ -210,17 +259,21 @@ class Runner:
         if (sink := self.audit) is not None:
             observe = lambda node, given, pulled, site: sink(node, site, given, pulled, step.weights)
         differences = Differences(self.method.layer_factor, trace, trace0, pairing)
-        together = max(1, len(self.method.variants()))  # all variants of a target go through one walk
+        together = max(1, len(self.method.variants()))
         size = max(together, chunks.targets // together * together)
         total = at if pairing is None else pairing.rows
         for a in p.asked:
             s = selected[a.name]
             one_row = observe is None and total > 1 and self.goals.alike(a, s)
-            for t in range(0, s.n_targets, size):
-                targets = slice(t, min(t + size, s.n_targets))
+            end = min(group.stop, s.n_targets)
+            for t in range(group.start, end, size):
+                targets = slice(t, min(t + size, end))
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row)
                 relevance = p.walks[a.name].run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
-                sums.add(a.name, step, targets, relevance, differences)
+                sums.add(a.name, step, slice(t - group.start, targets.stop - group.start), relevance, differences)
+                if self.max_memory is not None:
+                    del seeds, relevance
+                    give_back()
 
     def _pair(
         self, step: Step, trace: Trace, at: int, n: int, integers: Mapping[str, Tensor]
@@ -232,7 +285,7 @@ class Runner:
         x0 = dict(step.x0)
         rows0 = next(iter(x0.values())).shape[0]
         apart = all(p.layout(s) == Layout() for s in p.sources) and not p.needs_integers and self.fixed is None
-        if apart and (rows0 != at or not step.pairs):
+        if apart and (rows0 != at or at == 1 or not step.pairs):
             trace0 = self.goals.at_baseline(x0, integers)
             pairing = Pairing(at, rows0, p.per_row)
             alike = all(trace[v].shape == trace0[v].shape for w in p.walks.values() for v in w.counted if v in trace and v in trace0)

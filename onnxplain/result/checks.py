@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 #: A goal smaller than this part of the relevance that was moved to make it is measured against that part instead:
 #: below it, a relative difference would be about rounding (attributions of ±1000 that cancel to 1e-4).
 CANCELLED = 1e-3
+#: bytes of values that are looked at together
+BLOCK = 2**22
 
 
 def moved(attributions: Mapping[tuple[str, str], Attribution], output: str) -> np.ndarray:
     """Σ |attribution| over every input of one output: (samples, targets)."""
     mine = [a.values for (_, out), a in attributions.items() if out == output]
-    return np.asarray(sum(np.abs(v).sum(axis=tuple(range(1, v.ndim - 1)), dtype=np.float64) for v in mine))
+    return np.asarray(sum(_absolute_sum(v) for v in mine))
+
+
+def _absolute_sum(v: np.ndarray) -> np.ndarray:
+    """Over all axes but the first and the last; of some targets at a time, so that no copy of all is made."""
+    few, axes = max(1, BLOCK * v.shape[-1] // max(v.nbytes, 1)), tuple(range(1, v.ndim - 1))
+    parts = [np.abs(v[..., t : t + few]).sum(axis=axes, dtype=np.float64) for t in range(0, v.shape[-1], few)]
+    return np.concatenate(parts, -1) if parts else np.zeros((v.shape[0], 0))
 
 
 def relative(sums: np.ndarray, goals: np.ndarray, mass: np.ndarray) -> np.ndarray:
