@@ -11,6 +11,9 @@ from torch import Tensor
 
 from ..layers.kinds import Affine
 
+#: numbers, below which a new tensor is made sooner than it is told whether an old one would do
+FEW = 2**12
+
 
 def over(r: Tensor, z: Tensor) -> Tensor:
     """r / z, written over the temporary z (of a value's shape, r with the target axis) where it has the size."""
@@ -31,5 +34,5 @@ def times(x: Tensor, g: Tensor, layer: Affine) -> Tensor:
 
 
 def _fits(r: Tensor, z: Tensor) -> bool:
-    alike = r.shape == (1, *z.shape) and r.dtype == z.dtype
+    alike = r.numel() > FEW and r.shape == (1, *z.shape) and r.dtype == z.dtype
     return alike and not (r.requires_grad or z.requires_grad)
