@@ -256,10 +256,12 @@ def test_category_mappers_go_both_ways(x: np.ndarray) -> None:
     same(case("CategoryMapper", {"cats_int64s": [1, 3], "cats_strings": ["a", "ü"]}, x=x), x)
 
 
-def test_text_that_is_read_as_numbers_is_declined_instead() -> None:
+def test_text_that_is_no_number_is_an_error_that_names_the_cast() -> None:
     cast = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT)
-    with pytest.raises(ox.UnsupportedOpError, match="Cast"):
-        loaded(model([cast], 2, element=TensorProto.STRING))
+    read = loaded(model([cast], 2, element=TensorProto.STRING))
+    np.testing.assert_array_equal(read.predict(np.array([["1.5", "-2"]], dtype=object))["y"], [[1.5, -2]])
+    with pytest.raises(ox.InputError, match="Parsed.*could not convert string to float: 'cat'"):
+        read.predict(np.array([["1.5", "cat"]], dtype=object))
 
 
 def test_the_gradient_is_that_of_the_parts() -> None:
