@@ -22,8 +22,8 @@ from .measured import Measured
 
 #: a size whose cost is this many times that of a smaller one is a jump
 JUMP = 1.25
-#: at most so many rounds, and who is drawn beside onnxplain: there are two hundred sizes and methods
-ROUNDS, BESIDE = 3, ("captum",)
+#: at most so many rounds: there are two hundred sizes and methods
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Series:
     shape: Callable[[int], tuple[int, ...]]
     methods: tuple[str, ...] = ("gradient", "epsilon", "zplus", "deeplift")
     targets: Callable[[int], int] = lambda size: 1
+    beside: tuple[str, ...] = ("captum",)
 
     def jobs(self) -> Iterator[Job]:
         small = self.sizes[: len(self.sizes) // 2]
@@ -76,6 +77,7 @@ SERIES = (
         lambda n: (4, 3, 32, 32),
         ("gradient", "epsilon", "zplus", "deeplift"),
         targets=lambda n: n,
+        beside=(),
     ),
     Series(
         "tokens",
@@ -101,7 +103,9 @@ def measure(series: Series, size: int, method: str, settings: Settings) -> Measu
     targets = series.targets(size)
     ask = Ask(method, series.data(size), tuple(range(targets)), rows=series.shape(size)[0])
     few = replace(
-        settings, rounds=min(ROUNDS, settings.rounds), libraries=tuple(w for w in BESIDE if w in settings.libraries)
+        settings,
+        rounds=min(ROUNDS, settings.rounds),
+        libraries=tuple(w for w in series.beside if w in settings.libraries),
     )
     result = race(net_at(series, size), ask, few)
     values = {w: v.times(1 / targets) for w, v in result.values.items()}
