@@ -16,6 +16,7 @@ from benchmarks.cases.base import Case
 from benchmarks.goals import GOALS, Goal
 from benchmarks.job import Job, Settings
 from benchmarks.measured import Measured, read
+from benchmarks.report import TITLES
 
 TINY = Case("tiny", partial(nets.mlp, 4, 8, 1, 3), (2, 4), ("gradient", "epsilon"), targets=(1,), quick=True)
 
@@ -107,6 +108,12 @@ def test_an_explanation_that_fails_is_a_missed_target_and_says_why(tiny: Path, m
     monkeypatch.setattr(suite, "PARTS", {"speed": jobs})
     assert run(tiny, "--strict") == 1
     assert "fails: tiny, gradient: onnxplain: ValueError: no" in (tiny / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_the_performance_page_has_a_place_for_every_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text(encoding="utf-8")
+    for part in (*TITLES, "summary"):
+        assert page.count(f"<!-- {part} -->\n") == page.count(f"<!-- /{part} -->") == 1
 
 
 def test_every_goal_belongs_to_a_line_of_the_suite() -> None:
