@@ -31,6 +31,8 @@ from .sums import Differences, Sums
 
 #: what the samples of a first forward pass take up at the inputs, at most
 PILOT_BYTES = 256 * 2**10
+#: how many chunks' samples the first forward pass may have and still be walked as one
+FIRST_CHUNKS = 8
 #: and how many there are at least where nodes run step by step: a step takes as long for them as for one
 STEPPED_ROWS = 16
 #: sees every node of every walk: (node, site, relevance at its outputs, at its inputs, weights of the repetitions)
@@ -117,7 +119,8 @@ class Runner:
                 give_back()
             chunks = self._sizes(need, max(s.n_targets for s in chosen.values()))
             references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit)
-            start, end = 0, min(len(rows), chunks.samples)
+            # a first pass of a few chunks is walked as it is: to make it once more would cost more than caches miss
+            start, end = 0, len(rows) if len(rows) <= FIRST_CHUNKS * chunks.samples else chunks.samples
             while start < self.context.n:
                 rows = np.arange(start, min(end, self.context.n))
                 real = len(rows)
