@@ -147,6 +147,9 @@ def test_what_cannot_be_converted_says_why_and_what_to_try() -> None:
         (catboost.CatBoostClassifier(**zoo.CAT, cat_features=["b"]).fit(colours.astype({"b": str}), strong), {}, "categorical"),
         (catboost.CatBoostClassifier(**zoo.CAT).fit(x, y == 1), {}, "classes that are integers or text"),
         (case("catboost 3")[0], {"scores": True}, "probabilities of a classifier"),
+        (catboost.CatBoostRegressor(**zoo.CAT, loss_function="MultiRMSE").fit(x, np.stack([y, -y], 1)), {}, "train a model for each"),
+        (catboost.CatBoostRegressor(**zoo.CAT, grow_policy="Lossguide").fit(x, y), {}, "grow_policy='SymmetricTree'"),
+        (xgboost.train({"objective": "binary:hinge"}, xgboost.DMatrix(x, strong), 2), {}, "none that is known here: binary:logistic"),
         (xgboost.XGBRegressor(), {}, "is it fitted"),
         (case("xgboost 3")[0], {"example": x[:, :2]}, r"shape \(75, 2\); the model takes rows of 4"),
         (case("xgboost 3")[0], {"example": [["a"] * 4]}, "holds what is no number"),
@@ -154,6 +157,20 @@ def test_what_cannot_be_converted_says_why_and_what_to_try() -> None:
     for model, more, message in cases:
         with pytest.raises(ConversionError, match=message):
             to_onnx(model, **more)
+
+
+def test_what_is_predicted_is_what_the_package_s_predict_says() -> None:
+    x, y = zoo.rows(), np.abs(zoo.rows()[:, 0]) + 1
+    labels = np.stack([zoo.kinds() == 1, zoo.kinds() == 2], 1).astype(int)
+    poisson = catboost.CatBoostRegressor(**zoo.CAT, loss_function="Poisson").fit(x, y)
+    ranker = catboost.CatBoostRanker(**zoo.CAT).fit(catboost.Pool(x, y, group_id=np.arange(len(x)) // 5))
+    several = xgboost.XGBClassifier(n_estimators=3).fit(x, labels)
+    assert_close(ox.load(poisson, example=x).predict(x)["prediction"], poisson.predict(x))
+    scores = ox.load(poisson, example=x, options={"scores": True})
+    assert_close(scores.predict(x)["scores"], np.log(poisson.predict(x)))
+    assert_close(ox.load(ranker, example=x).predict(x)["prediction"], ranker.predict(x))
+    (found,) = ox.load(several, example=x).predict(x).values()
+    assert_close(found, several.predict_proba(x))
 
 
 def test_without_the_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,19 @@ from ..common.forest import LEAF, Forest, Tree, below
 LINKS = {"poisson": "exp", "gamma": "exp"}
 
 
+CATEGORIES = (
+    "HistGradientBoosting's splits of categories are not read: encode them first (OneHotEncoder or OrdinalEncoder in a "
+    "pipeline), with categorical_features=None"
+)
+
+
 def is_hist(model: Any) -> bool:
     return type(model).__name__ in ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
 
 def forest(model: Any) -> Forest:
+    if any(np.ravel(getattr(model, "is_categorical_", None) is not None and model.is_categorical_)):
+        raise ConversionError(CATEGORIES)
     base = np.ravel(model._baseline_prediction)
     if hasattr(model, "classes_"):
         link = "pair" if len(model.classes_) == 2 else "softmax"
@@ -29,11 +37,6 @@ def forest(model: Any) -> Forest:
 
 def _tree(nodes: np.ndarray, target: int) -> Tree:
     leaf = nodes["is_leaf"].astype(bool)
-    if (nodes["is_categorical"].astype(bool) & ~leaf).any():
-        raise ConversionError(
-            "HistGradientBoosting's splits of categories are not read: encode them first (OneHotEncoder or OrdinalEncoder in a "
-            "pipeline), with categorical_features=None"
-        )
     return Tree(
         target=target,
         feature=nodes["feature_idx"],

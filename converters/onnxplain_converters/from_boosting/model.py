@@ -21,6 +21,13 @@ from ..from_sklearn.rows import INPUT, MOST, SCALES
 from . import hist_trees, lightgbm_trees, xgboost_trees
 
 OPSET = 18
+#: CatBoost's losses of several targets
+SEVERAL = ("MultiRMSE", "MultiRMSEWithMissingValues", "RMSEWithUncertainty", "MultiLogloss", "MultiCrossEntropy")
+#: what CatBoost says when it writes no ONNX → what to do
+CATBOOST = {
+    "label type": "train with classes that are integers or text",
+    "non symmetric": "train with grow_policy='SymmetricTree'",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,16 +164,27 @@ def _catboost(model: Any) -> Booster:
             "CatBoost writes no ONNX of models with categorical or text features: encode them first (OneHotEncoder or "
             "OrdinalEncoder in a pipeline), and train on numbers"
         )
+    loss = str(model.get_all_params().get("loss_function")).partition(":")[0]
+    if loss in SEVERAL:
+        raise ConversionError(f"CatBoost writes no ONNX of several targets at once ({loss}): train a model for each")
     proto = _catboost_proto(model)
     is_classifier = any(o.name == "probabilities" for o in proto.graph.output)
 
+    # what its ONNX leaves out
+    exponent = loss in ("Poisson", "Tweedie")
+
     def predict(x: np.ndarray, scores: bool) -> np.ndarray:
-        kind = "RawFormulaVal" if scores or not is_classifier else "Probability"
-        return model.predict(x, prediction_type=kind)
+        if not is_classifier:
+            if not exponent:
+                return model.predict(x)
+            return model.predict(x, prediction_type="RawFormulaVal" if scores else "Exponent")
+        return model.predict(x, prediction_type="RawFormulaVal" if scores else "Probability")
 
     def written(opset: int, scores: bool) -> onnx.ModelProto:
         if scores and is_classifier:
             raise ConversionError("CatBoost writes probabilities of a classifier, no scores: leave scores=True out")
+        if exponent and not scores:
+            scored.then(proto, "Exp")
         return proto
 
     names = tuple(model.feature_names_ or ())
@@ -184,7 +202,7 @@ def _catboost_proto(model: Any) -> onnx.ModelProto:
             model.save_model(str(path), format="onnx")
         except Exception as error:  # catboost.CatBoostError, and others
             said = str(error).rpartition(": ")[2]
-            advice = "train with classes that are integers or text" if "label type" in said else "is it fitted?"
+            advice = next((a for words, a in CATBOOST.items() if words in said), "is it fitted?")
             raise ConversionError(
                 f"CatBoost cannot write this {type(model).__qualname__} as ONNX: {said}; {advice}"
             ) from error

@@ -33,7 +33,8 @@ def forest(booster: Any) -> Forest:
         "",
     )
     if not link:
-        raise ConversionError(f"XGBoost's objective {objective!r} is none that is known here: {', '.join(LINKS)}")
+        known = ", ".join(name for name, found in LINKS.items() if found)
+        raise ConversionError(f"XGBoost's objective {objective!r} is none that is known here: {known}")
     param, boosting = learner["learner_model_param"], learner["gradient_booster"]
     dropped = boosting.get("weight_drop")
     kind, boosting = boosting["name"], boosting.get("gbtree", boosting)
@@ -43,6 +44,8 @@ def forest(booster: Any) -> Forest:
         )
     model = boosting["model"]
     groups = max(int(param.get("num_class", 0)), int(param.get("num_target", 1)), 1)
+    if link == "pair" and groups > 1:
+        link = "sigmoid"  # of several labels, each has one column
     weights = dropped or [1.0] * len(model["trees"])
     trees = [_tree(t, g, w) for t, g, w in zip(model["trees"], model["tree_info"], weights, strict=True)]
     if not trees:

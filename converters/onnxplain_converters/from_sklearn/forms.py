@@ -10,6 +10,24 @@ import numpy as np
 from .rows import parts
 
 
+def bare(model: Any) -> Any:
+    """What predicts in a copy of the model: the best of a search, what is frozen, and no steps that pass on what they get."""
+    return _bare(copy.deepcopy(model))
+
+
+def _bare(part: Any) -> Any:
+    if hasattr(part, "best_estimator_"):
+        return _bare(part.best_estimator_)
+    if type(part).__name__ == "FrozenEstimator":
+        return _bare(part.estimator)
+    if hasattr(part, "steps"):
+        steps = [(name, _bare(step)) for name, step in part.steps if step not in ("passthrough", None)]
+        part.steps = steps or part.steps
+    for calibrated in getattr(part, "calibrated_classifiers_", ()):
+        calibrated.estimator = _bare(calibrated.estimator)
+    return part
+
+
 def writable(model: Any, scores: bool) -> Any:
     """A copy to be converted, which nobody asks for predictions."""
     out = copy.deepcopy(model)

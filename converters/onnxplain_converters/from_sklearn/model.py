@@ -6,6 +6,7 @@ does not write is put together here: targets that are transformed, and pipelines
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -20,14 +21,19 @@ from .. import ConversionError, MissingPackage, framework_of
 from ..common import parity, pickled, scored
 from ..from_boosting import hist_trees
 from ..from_boosting import model as boosting
-from .forms import writable
+from .forms import bare, writable
 from .results import Result, result_of
 from .rows import Rows, rows_of
 from .target import Tail, tail_of
+from .writers import writers
 
 OPSET = 18
 ML_OPSET = 3
 DTYPES = ("float32", "float64")
+TRY = (
+    "Convert the steps before it, replace the step that is named, or explain model.predict_proba or predict as a function: "
+    "onnxplain.explain(f, x, 'kernel_shap')"
+)
 BOOSTED = ("xgboost", "lightgbm", "catboost")
 
 
@@ -66,11 +72,14 @@ def to_onnx(
 def _converted(
     model: Any, rows: Rows, result: Result, opset: int | None, scores: bool, dtype: np.dtype
 ) -> onnx.ModelProto:
-    proto = _written(model, rows, opset, scores, dtype)
+    proto = _written(bare(model), rows, opset, scores, dtype)
     scored.only(proto, proto.graph.output[-1].name, result.name)
     _fit_columns(proto, rows, result)
     scored.finished(proto, result.values.shape[1], rows.labels, result.labels)
-    parity.check(proto, rows.feeds, [result.values])
+    try:
+        parity.check(proto, rows.feeds, [result.values])
+    except ConversionError as error:
+        raise ConversionError(f"skl2onnx writes this {type(model).__name__} wrong: {error}. {TRY}") from error
     return proto
 
 
@@ -141,9 +150,12 @@ def _by_skl2onnx(model: Any, rows: Rows, opset: int | None, scores: bool, dtype:
     last = prepared
     while hasattr(last, "steps"):
         last = last.steps[-1][1]
+    shapes, nodes = writers()
     convert: Callable[..., onnx.ModelProto] = partial(
         skl2onnx.convert_sklearn,
         prepared,
+        custom_shape_calculators=shapes,
+        custom_conversion_functions=nodes,
         initial_types=initial,
         target_opset={"": opset or OPSET, "ai.onnx.ml": ML_OPSET},
     )
@@ -158,6 +170,8 @@ def _by_skl2onnx(model: Any, rows: Rows, opset: int | None, scores: bool, dtype:
                 return _in_any_country(convert(options={id(last): options} if options else None))
         except NameError:  # this estimator's converter does not have the option
             continue
+        except ConversionError:
+            raise
         except Exception as error:  # skl2onnx's errors have no common base
             raise _reason(model, error) from error
     raise ConversionError(f"skl2onnx has no scores of {type(model).__name__}")
@@ -201,8 +215,7 @@ def _check_fitted(model: Any) -> None:
 
 def _reason(model: Any, error: Exception) -> ConversionError:
     said = " ".join(str(error).split())
+    if lacking := re.search(r"Unable to find a shape calculator for type '<class '(?:.*?)(\w+)'>'", said):
+        said = f"it has no converter for {lacking[1]}"
     said = said if len(said) <= 300 else f"{said[:300]} …"
-    return ConversionError(
-        f"skl2onnx cannot write this {type(model).__name__}: {said}. Convert the steps before it, replace the step that is "
-        "named, or explain model.predict_proba or predict as a function: onnxplain.explain(f, x, 'kernel_shap')"
-    )
+    return ConversionError(f"skl2onnx cannot write this {type(model).__name__}: {said.rstrip('.')}. {TRY}")
