@@ -82,15 +82,17 @@ def load(
     if verify not in ("auto", "always", "never"):
         raise InputError(f"verify={verify!r}: it is 'auto', 'always' or 'never'")
     real_dtype, real_device = _dtype(dtype), _device(device)
-    file = read_file(as_onnx(source, example, options))
+    file = read_file(as_onnx(source, example, options, batch_axis))
     proto, data = file.proto, file.data if verify != "never" else None
     del file
     graph_name = proto.graph.name
     built = build(proto, inputs, outputs, real_dtype)
     raw = _placed(built.graph, real_device)
     graph = _placed(simplify(raw), real_device)
-    axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     metadata = {m.key: m.value for m in proto.metadata_props}
+    if batch_axis is None and (stored := stored_labels(metadata, "batch_axis")):
+        batch_axis = {n: axis for n, axis in stored.items() if n in raw.inputs or n in raw.outputs}
+    axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     texts = built.texts if built.texts.read else dict(built.texts)
     missing = {i for inputs in filled_in(graph).values() for i in inputs}
     of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}

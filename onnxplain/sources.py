@@ -11,12 +11,16 @@ from typing import Any
 from .errors import ConverterError, InputError, MissingDependencyError
 
 
-def as_onnx(source: Any, example: Any = None, options: Mapping[str, Any] | None = None) -> Any:
+def as_onnx(
+    source: Any, example: Any = None, options: Mapping[str, Any] | None = None, batch_axis: Any = None
+) -> Any:
     """What `read` takes: `source` itself, or the ONNX model of one that another framework made.
 
-    `options` are the converter's own. Raises `ConverterError`, `MissingDependencyError`.
+    `options` are the converter's own; of torch's, `batch_axis` is one where it is a number. Raises `ConverterError`, `MissingDependencyError`.
     """
     if is_converted(source):
+        if isinstance(batch_axis, int) and not isinstance(batch_axis, bool) and _of_torch(source):
+            options = {"batch_axis": batch_axis, **(options or {})}
         return converted(source, {"example": example, **(options or {})})
     if options and not (isinstance(source, (str, os.PathLike)) and not os.path.exists(source)):
         raise InputError(
@@ -27,14 +31,19 @@ def as_onnx(source: Any, example: Any = None, options: Mapping[str, Any] | None 
 
 def is_converted(source: Any) -> bool:
     """Whether it is a framework's model, which becomes ONNX first."""
-    from onnxplain_converters import CONVERTERS, framework_of
+    from onnxplain_converters import framework_of
 
     is_path = isinstance(source, (str, os.PathLike))
     key = framework_of(Path(source) if is_path else source)
-    # a file whose framework has no converter may be ONNX under another name: the reader says what it is
-    if key in (None, "onnx") or CONVERTERS[key].module is None:
+    if key in (None, "onnx"):
         return False
     return not is_path or os.path.exists(source)
+
+
+def _of_torch(source: Any) -> bool:
+    from onnxplain_converters import framework_of
+
+    return framework_of(Path(source) if isinstance(source, (str, os.PathLike)) else source) == "torch"
 
 
 def takes_arrays(source: Any) -> bool:

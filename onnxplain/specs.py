@@ -211,7 +211,7 @@ def input_labels(given: Any, name: str, sample_shape: Sequence[int | None]) -> d
 
 
 def stored_labels(metadata: Mapping[str, str], key: str) -> Any:
-    """Labels a model file carries in its metadata (`onnxplain.input_labels`, `onnxplain.output_labels`: JSON by name)."""
+    """What a model file says in its metadata (`onnxplain.input_labels`, `output_labels`, `batch_axis`: JSON by name)."""
     try:
         found = json.loads(metadata.get(f"onnxplain.{key}", "null"))
     except ValueError:

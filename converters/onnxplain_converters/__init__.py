@@ -88,6 +88,12 @@ CONVERTERS: Mapping[str, Framework] = MappingProxyType(
             "jax2onnx.to_onnx(function, [example.shape])",
             "from_jax.function",
         ),
+        "paddle": Framework(
+            "PaddlePaddle",
+            ("paddle",),
+            (".pdmodel", ".pdiparams", ".pdparams"),
+            "paddle.onnx.export(layer, 'model', input_spec=[paddle.static.InputSpec([None, 4], 'float32', 'x')])",
+        ),
         "layers": Framework("a dict of layers", (), (), "onnxplain.innsight.convert(layers)", "from_layers.layer_dict"),
         "r": Framework("R neuralnet", ("rdata",), (".rds",), "saveRDS(nn, 'model.rds')", "from_r.neuralnet"),
     }
@@ -103,14 +109,21 @@ def framework_of(source: Any) -> str | None:
             return "tensorflow"
         return next((k for k, f in CONVERTERS.items() if path.suffix.lower() in f.suffixes), None)
     if isinstance(source, Mapping):
-        return "layers" if "layers" in source else None
+        # weights by name: its framework says what to make of them
+        return "layers" if "layers" in source else _of_torch(source)
     # JAX's models beside their weights: (module, variables), functools.partial(function, params)
     if isinstance(source, partial) or (type(source) is tuple and source):
         return "jax" if framework_of(source.func if isinstance(source, partial) else source[0]) == "jax" else None
-    packages = {c.__module__.partition(".")[0] for c in type(source).__mro__}
+    kind = source if isinstance(source, type) else type(source)
+    packages = {c.__module__.partition(".")[0] for c in kind.__mro__}
     # a Keras model on the torch backend is a torch module too: the more special framework comes first
     order = ["keras", *CONVERTERS]
     return next((k for k in order if packages & set(CONVERTERS[k].packages)), None)
+
+
+def _of_torch(weights: Mapping[Any, Any]) -> str | None:
+    first = next(iter(weights.values()), None)
+    return "torch" if type(first).__module__.partition(".")[0] == "torch" else None
 
 
 def to_onnx(source: Any, /, example: Any = None, opset: int | None = None, **options: Any) -> Any:
@@ -124,9 +137,12 @@ def to_onnx(source: Any, /, example: Any = None, opset: int | None = None, **opt
         known = ", ".join(f.title for f in CONVERTERS.values())
         raise ConversionError(f"{what} is no model that is recognised here ({known})")
     framework = CONVERTERS[key]
+    if isinstance(source, type):
+        raise ConversionError(f"{source.__qualname__} is a class; give one of its objects, with its weights")
     if framework.module is None:
         raise ConversionError(
-            f"{what} is a {framework.title} model; this version reads ONNX files only. Export it first: {framework.export}"
+            f"{what} is a {framework.title} model, which has no converter here. Write ONNX by {framework.title} itself, "
+            f"{framework.export}, and load that file"
         )
     convert = importlib.import_module(f"{__name__}.{framework.module}").to_onnx
     taken = [name for name in inspect.signature(convert).parameters if name not in ("model", "example", "opset")]

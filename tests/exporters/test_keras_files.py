@@ -135,11 +135,39 @@ def test_series_of_any_length_stay_so() -> None:
         assert_close(next(iter(loaded.predict(x).values())), model(x).numpy(), 1e-5)
 
 
-def test_a_model_for_a_fixed_number_of_samples_stays_so() -> None:
-    model = keras.Sequential([L.Input(batch_shape=(2, 5)), L.Dense(3)])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert to_onnx(model).graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
+def test_a_model_that_was_built_for_some_number_of_samples_takes_any() -> None:
+    called = keras.Sequential([L.Dense(3)])
+    called(X[:2])
+    for model in (keras.Sequential([L.Input(batch_shape=(2, 5)), L.Dense(3)]), called):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            proto = to_onnx(model)
+        assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"
+
+
+@keras.saving.register_keras_serializable("unknown")
+class Halved(L.Layer):
+    def call(self, x: Any) -> Any:
+        return x / 2
+
+
+def test_a_file_of_an_unknown_class_names_it_and_a_file_of_something_else_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras.Sequential([keras.Input((3,)), Halved()]).save(tmp_path / "net.keras")
+    (tmp_path / "text.keras").write_text("weights", encoding="utf-8")
+    with pytest.raises(ox.ConverterError, match="no file that Keras 3 wrote"):
+        ox.load(tmp_path / "text.keras")
+    known = dict(keras.saving.get_custom_objects())
+    keras.saving.get_custom_objects().pop("unknown>Halved")
+    monkeypatch.setattr(Halved, "__module__", "nowhere")
+    try:
+        with pytest.raises(ox.ConverterError, match="not known here, .*Halved") as caught:
+            ox.load(tmp_path / "net.keras")
+    finally:
+        keras.saving.get_custom_objects().update(known)
+    assert "\n" not in str(caught.value)
+    assert ox.load(tmp_path / "net.keras").predict(X[:, :3])["halved"].shape == (3, 3)
 
 
 def test_a_model_that_mixes_its_samples_is_exported_for_a_fixed_number_with_a_warning() -> None:

@@ -14,15 +14,20 @@ FIXED = (int, float, bool, str, type(None))
 
 @dataclass(frozen=True)
 class Parameters:
-    """The arguments of a function, how many of them must be given, the name of *args, and whether there is **kwargs."""
+    """The arguments of a function, how many of them must be given, the name of *args, whether there is **kwargs, and how many
+    go by position (None: all)."""
 
     names: tuple[str, ...]
     required: int
     extra: str | None = None
     keywords: bool = False
+    positional: int | None = None
 
     def name(self, i: int) -> str:
-        return self.names[i] if i < len(self.names) else f"{self.extra or 'input'}_{i - len(self.names)}"
+        named = self.names[: self.positional]
+        if i < len(named):
+            return named[i]
+        return f"{self.extra or 'input'}_{i - len(named)}"
 
 
 def arguments_of(example: Any, takes: Parameters) -> tuple[tuple[Any, ...], dict[str, Any]]:

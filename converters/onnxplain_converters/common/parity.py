@@ -25,11 +25,32 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
     return float(off.max(initial=0.0) / (size.max(initial=0.0) or 1.0))
 
 
+#: of a model whose samples are not explained one by one
+TOGETHER = (
+    "what the model predicts for a sample depends on the samples beside it, as with statistics of the batch or where the "
+    "samples lie on another axis: explanations hold for the samples that are given together; chunk_size=1 explains each alone"
+)
+
+
+def is_joint(few: Sequence[np.ndarray], more: Sequence[np.ndarray]) -> bool:
+    """Whether predictions of the same samples are others when one sample more is beside them."""
+    for a, b in zip(few, more, strict=True):
+        if np.ndim(a) == np.ndim(b) and all(m >= n for n, m in zip(np.shape(a), np.shape(b), strict=True)):
+            same = np.asarray(b)[tuple(slice(n) for n in np.shape(a))]
+            if same.dtype.kind in "fc" and difference(same, np.asarray(a)) > RTOL:
+                return True
+    return False
+
+
 def check(
     proto: onnx.ModelProto, feeds: Mapping[str, np.ndarray], expected: Sequence[np.ndarray], rtol: float = RTOL
 ) -> None:
     """Raises `ConversionError` where onnxruntime's outputs are not `expected`, one array per output."""
     for output, ours, theirs in zip(proto.graph.output, run(proto, feeds), expected, strict=True):
+        if np.shape(ours) != np.shape(theirs):
+            raise ConversionError(
+                f"the converted model's output {output.name!r} has shape {np.shape(ours)}, the original's {np.shape(theirs)}"
+            )
         if not (off := difference(np.asarray(ours, np.float64), np.asarray(theirs, np.float64))) <= rtol:
             raise ConversionError(
                 f"the converted model's output {output.name!r} differs from the original's by {off:.1e} of its largest value, "

@@ -24,14 +24,18 @@ FEWEST, MOST = 2, 8
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """An ONNX model; `rows`: how many samples it insists on, and why, if the model itself does not."""
+    """An ONNX model; `rows`: how many samples it insists on, and why, if the model itself does not. `joint`: whether what it
+    predicts for one depends on the others."""
 
     model: onnx.ModelProto
     rows: int | None
     why: str
+    joint: bool = False
 
     def proto(self) -> onnx.ModelProto:
-        """The model, with a warning where it takes fixed samples."""
+        """The model, with a warning where it takes fixed samples, or where these are not independent."""
+        if self.joint:
+            warnings.warn(parity.TOGETHER, stacklevel=3)
         if self.rows is not None:
             warnings.warn(
                 f"the ONNX model takes {self.rows} samples at a time, no more and no less: {self.why}", stacklevel=3
@@ -64,7 +68,7 @@ class Task:
         for k, inputs in enumerate(attempts):
             try:
                 made = self.export(inputs, arrays)
-                self._check(made, inputs, arrays)
+                joint = self._check(made, inputs, arrays)
             except MissingPackage:
                 raise
             except Exception as error:  # the exporters have no common error
@@ -73,11 +77,12 @@ class Task:
                     raise ConversionError(self._cannot(why)) from error
                 continue
             rows = len(arrays[fixed[0].name]) if inputs is fixed and free else None
-            return Made(self._named(made, labels), rows, why)
+            return Made(self._named(made, labels), rows, why, joint)
         raise AssertionError("there is an attempt")
 
     def _cannot(self, reason: str) -> str:
-        return f"{self.name} cannot be exported to ONNX: {reason.rstrip('.')}{f'. {self.tips}' if self.tips else ''}"
+        tips = f". {self.tips}" if self.tips and "What to try" not in reason else ""
+        return f"{self.name} cannot be exported to ONNX: {reason.rstrip('.')}{tips}"
 
     def _data(self, example: Any) -> tuple[Arrays, dict[str, list[str]]]:
         if example is not None:
@@ -107,13 +112,14 @@ class Task:
     def _fixed(self, arrays: Arrays) -> tuple[Input, ...]:
         return tuple(replace(i, shape=arrays[i.name].shape[:1] + i.shape[1:]) for i in self.inputs)
 
-    def _check(self, proto: onnx.ModelProto, inputs: Sequence[Input], arrays: Arrays) -> None:
-        """Raises where the outputs are not the model's own; frees the first axes of a proto that proves free."""
+    def _check(self, proto: onnx.ModelProto, inputs: Sequence[Input], arrays: Arrays) -> bool:
+        """Raises where the outputs are not the model's own; frees the first axes of a proto that proves free. Returns whether
+        samples depend on those beside them."""
         read = {i.name for i in proto.graph.input}
         if missing := [o.name for o in proto.graph.output if o.name not in self.outputs]:
             raise ConversionError(f"outputs {missing} are none of {list(self.outputs)}")
         rows = [len(arrays[i.name]) for i in inputs if i.free]
-        shapes = []
+        made: list[dict[str, np.ndarray]] = []
         for n in (rows[0], rows[0] + 1) if rows else (0,):
             data = with_rows(inputs, arrays, n)
             expected = dict(zip(self.outputs, self.predict(list(data.values())), strict=True))
@@ -122,12 +128,13 @@ class Task:
                 {k: x for k, x in data.items() if k in read},
                 [np.asarray(expected[o.name]) for o in proto.graph.output],
             )
-            shapes.append({k: y.shape for k, y in expected.items()})
+            made.append({k: np.asarray(y) for k, y in expected.items()})
         for value in proto.graph.input:
             _free(value, [0] if rows and next(i for i in inputs if i.name == value.name).free else [])
         for value in proto.graph.output:
-            few, more = shapes[0][value.name], shapes[-1][value.name]
+            few, more = made[0][value.name].shape, made[-1][value.name].shape
             _free(value, [k for k, size in enumerate(few) if rows and (size, more[k]) == (rows[0], rows[0] + 1)])
+        return parity.is_joint(*(list(m.values()) for m in (made[0], made[-1])))
 
     def _named(self, proto: onnx.ModelProto, labels: Mapping[str, Sequence[str]]) -> onnx.ModelProto:
         read = {i.name for i in proto.graph.input}

@@ -149,6 +149,7 @@ def _source(
         sum(p.default is p.empty and p.name not in EVALUATION for p in named),
         next((p.name for p in every if p.kind is p.VAR_POSITIONAL), None),
         any(p.kind is p.VAR_KEYWORD for p in every),
+        sum(p.kind is not p.KEYWORD_ONLY for p in named),
     )
     said = {
         p.name: EVALUATION[p.name] for p in named if p.name in EVALUATION and p.default in (p.empty, None, True, False)

@@ -50,7 +50,8 @@ def call_of(model: Any, example: Any) -> Call:
         structure = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
         tensors = [t for _, t in leaves(structure)]
         names = unique([t._keras_history.operation.name for t in tensors])
-        inputs = [Input(n, tuple(t.shape), str(t.dtype), codes) for n, t in zip(names, tensors, strict=True)]
+        # a Sequential model that was called before it knew its input keeps that call's number of samples
+        inputs = [Input(n, (None, *t.shape[1:]), str(t.dtype), codes) for n, t in zip(names, tensors, strict=True)]
         given = model.outputs if isinstance(model, keras.Sequential) else model.output
         outputs = given if isinstance(given, Mapping) else {}
         made = [n for n, _ in leaves(outputs)] or [t._keras_history.operation.name for _, t in leaves(given)]

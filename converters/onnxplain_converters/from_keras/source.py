@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,8 @@ def _read(keras: Any, path: Path, custom_objects: Mapping[str, Any] | None, trus
             f"{path} holds weights without the model they belong to: build the model, model.load_weights({str(path)!r}), and "
             "give the model"
         )
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path) and not path.is_dir():
+        raise ConversionError(f"{path} is no file that Keras 3 wrote: it is no zip archive")
     try:
         return keras.saving.load_model(path, custom_objects=custom_objects, compile=False, safe_mode=not trust)
     except Exception as error:  # Keras's readers have no common error
@@ -77,8 +81,11 @@ def _read(keras: Any, path: Path, custom_objects: Mapping[str, Any] | None, trus
                 f"{path} holds weights without the model they belong to: build the model, load_weights, and give the model"
             ) from error
         if "Could not locate" in said or "Unknown layer" in said or "custom_objects" in said:
+            named = re.search(r"(?:Could not locate|Unknown) (?:class|function|layer|object):? '([^']+)'", said)
+            name = named[1] if named else "Name"
             raise ConversionError(
-                f"{path} names a class that is not known here: {first_line(error)} Import the module that registers it with "
-                '@keras.saving.register_keras_serializable, or give it: options={"custom_objects": {"Name": Name}}'
+                f"{path} names a class or function that is not known here{f', {name}' if named else ''}. Import the module that "
+                f'registers it with @keras.saving.register_keras_serializable, or give it: options={{"custom_objects": '
+                f'{{"{name}": {name}}}}}'
             ) from error
         raise ConversionError(f"{path} cannot be read as a Keras model: {first_line(error)}") from error

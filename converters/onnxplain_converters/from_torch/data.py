@@ -40,11 +40,21 @@ class Call:
         return tuple(filled(a, tensors) for a in self.args), {k: filled(a, tensors) for k, a in self.kwargs.items()}
 
 
+@dataclass(frozen=True, eq=False)
+class Arguments:
+    """An example that says itself which arguments go by position, and which by name."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+
 def call_of(example: Any, module: Any, dtype: Any) -> Call:
-    """`example`: one argument, a tuple of them, or a mapping by argument name; the module's only argument may be a mapping
-    itself. Floating numbers become `dtype`. A nested value is named for its argument and its place in it."""
+    """`example`: one argument, a tuple of them, a mapping by argument name, or `Arguments`; the module's only argument may be
+    a mapping itself. Floating numbers become `dtype`. A nested value is named for its argument and its place in it."""
     takes = parameters_of(module)
-    args, kwargs = arguments_of(example, takes)
+    args, kwargs = (
+        (example.args, dict(example.kwargs)) if isinstance(example, Arguments) else arguments_of(example, takes)
+    )
     given = {**{takes.name(i): a for i, a in enumerate(args)}, **kwargs}
     data = [a for a in given.values() if not isinstance(a, FIXED)]
     alone = len(data) == 1 and isinstance(data[0], Mapping)  # its keys are names enough
@@ -76,6 +86,7 @@ def parameters_of(module: Any) -> Parameters:
         sum(p.default is p.empty for p in named),
         next((p.name for p in every if p.kind is p.VAR_POSITIONAL), None),
         any(p.kind is p.VAR_KEYWORD for p in every),
+        sum(p.kind is not p.KEYWORD_ONLY for p in named),
     )
 
 

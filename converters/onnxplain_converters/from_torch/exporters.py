@@ -111,16 +111,11 @@ def _by_older(job: Job, module: Any, tensors: Sequence[Any], inputs: Sequence[st
 
     file: Any = io.BytesIO()
     free = {n: {a: "N"} for n, a in zip(job.inputs, job.axes, strict=True) if a is not None}
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # its one operator has no ONNX
-    try:
-        torch.onnx.export(
-            module, tuple(tensors), file, dynamo=False, opset_version=job.opset, verbose=False,
-            input_names=list(inputs), output_names=list(job.outputs), dynamic_axes=free,
-            training=torch.onnx.TrainingMode.PRESERVE,
-        )  # fmt: skip
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    torch.onnx.export(
+        module, tuple(tensors), file, dynamo=False, opset_version=job.opset, verbose=False,
+        input_names=list(inputs), output_names=list(job.outputs), dynamic_axes=free,
+        training=torch.onnx.TrainingMode.PRESERVE,
+    )  # fmt: skip
     return renamed(onnx.load_model_from_string(file.getvalue()), [n for n, _ in module.named_modules()])
 
 
@@ -140,17 +135,20 @@ def by_converter(job: Job, module: Any, call: Any) -> onnx.ModelProto:
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """Without gradients, and without what exporters print: their reasons are in the error."""
+    """Without gradients, without what exporters print (their reasons are in the error), and without the fast path of
+    attention: its one operator has no ONNX, and of samples that are padded it makes other numbers than training did."""
     import torch
 
-    # where it fails, the older exporter prints whole graphs past sys.stdout
-    printing = torch._C._jit_is_onnx_log_enabled()
-    torch._C._jit_set_onnx_log_enabled(False)
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    # where it fails, the older exporter logs whole graphs, past sys.stdout; its switch for that does not work (torch 2.13)
+    torch._C._jit_set_onnx_log_output_stream("stderr")
     try:
         with quiet(), torch.no_grad():
             yield
     finally:
-        torch._C._jit_set_onnx_log_enabled(printing)
+        torch._C._jit_set_onnx_log_output_stream("stdout")
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def flat(module: Any, call: Any) -> Any:
@@ -176,3 +174,14 @@ def flat(module: Any, call: Any) -> Any:
 def outputs_of(net: Any, tensors: Sequence[Any]) -> list[Any]:
     """What the module itself predicts."""
     return [y.detach().cpu().numpy() for y in net(*tensors)]
+
+
+def fast_outputs_of(net: Any, tensors: Sequence[Any]) -> list[Any]:
+    """The same by the fast path of attention, which users' calls take."""
+    import torch
+
+    torch.backends.mha.set_fastpath_enabled(True)
+    try:
+        return outputs_of(net, tensors)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(False)

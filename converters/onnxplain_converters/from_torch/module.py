@@ -61,6 +61,8 @@ def to_onnx(
         warnings.warn(
             f"the ONNX model takes {task.rows} samples at a time, no more and no less: {task.fixed[0]}", stacklevel=2
         )
+    for note in task.notes:
+        warnings.warn(note, stacklevel=2)
     return _labelled(proto, task, source)
 
 
@@ -95,6 +97,13 @@ def _labelled(proto: onnx.ModelProto, task: Task, source: Any) -> onnx.ModelProt
     props: dict[str, str] = {}
     if task.call.labels:
         props["onnxplain.input_labels"] = json.dumps({n: {"feature": list(v)} for n, v in task.call.labels.items()})
+    placed = {
+        v.name: axes[0]
+        for v in (*proto.graph.input, *proto.graph.output)
+        if (axes := [k for k, d in enumerate(v.type.tensor_type.shape.dim) if d.dim_param == "N"]) and axes[0]
+    }
+    if placed:
+        props["onnxplain.batch_axis"] = json.dumps(placed)
     classes = getattr(getattr(source, "config", None), "id2label", None)
     if isinstance(classes, Mapping) and classes:
         fits = [

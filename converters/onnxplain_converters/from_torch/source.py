@@ -16,6 +16,8 @@ from ..common.quiet import first_line
 SCRIPT = ("code/", "constants.pkl")
 PROGRAM = ("models/model.json", "archive_format", "serialized_exported_program.json")
 COMPILED = ("data/aotinductor/",)
+#: modules of torch's that call the one inside them and do nothing else to what it predicts
+WRAPPERS = ("DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "AveragedModel")
 #: how files of torch older than 1.6 begin, which are no archives
 PICKLE = b"\x80"
 
@@ -26,7 +28,7 @@ def source_of(model: Any, trust: bool) -> Any:
 
     what = str(model) if isinstance(model, (str, Path)) else f"this {type(model).__qualname__}"
     found = _read(Path(model), trust) if isinstance(model, (str, Path)) else model
-    found = getattr(found, "_orig_mod", found)  # what torch.compile wraps
+    found = _unwrapped(found)
     if isinstance(found, (torch.nn.Module, torch.export.ExportedProgram)):
         return found
     if isinstance(found, Mapping):
@@ -40,6 +42,17 @@ def source_of(model: Any, trust: bool) -> Any:
         f"{what} holds a {type(found).__qualname__}, which is no torch model: give an nn.Module, a ScriptModule or a "
         "torch.export program"
     )
+
+
+def _unwrapped(model: Any) -> Any:
+    """The module inside of what torch.compile, data-parallel training and weight averaging put around it."""
+    while True:
+        if hasattr(model, "_orig_mod"):
+            model = model._orig_mod
+        elif type(model).__name__ in WRAPPERS and type(model).__module__.startswith("torch."):
+            model = model.module
+        else:
+            return model
 
 
 def _read(path: Path, trust: bool) -> Any:
@@ -117,7 +130,7 @@ def at_rest(module: Any) -> Iterator[Any]:
                 f"the module cannot be copied to the CPU in single precision ({first_line(error)}): give module.cpu().float()"
             ) from error
     else:
-        yield (fresh.float() if half else fresh).eval()
+        yield _settled((fresh.float() if half else fresh).eval())
         return
     flags = [(m, m.training) for m in module.modules()]
     buffers = [(b, b.clone()) for b in module.buffers()]
@@ -129,6 +142,28 @@ def at_rest(module: Any) -> Iterator[Any]:
                 b.copy_(values)
         for m, training in flags:
             m.training = training
+
+
+def _settled(module: Any) -> Any:
+    """The copy with weights for what makes weights at every call: parametrisations, and embeddings that shorten rows."""
+    import torch
+    from torch.nn.utils import parametrize
+
+    if isinstance(module, torch.jit.ScriptModule):
+        return module
+    for m in module.modules():
+        if parametrize.is_parametrized(m):
+            # torch's own way to remove them takes properties from a class that the original shares
+            made = {name: getattr(m, name).detach() for name in m.parametrizations}
+            del m.parametrizations
+            m.__class__ = type(m).__mro__[1]
+            for name, weight in made.items():
+                m.register_parameter(name, torch.nn.Parameter(weight, requires_grad=False))
+        if isinstance(m, (torch.nn.Embedding, torch.nn.EmbeddingBag)) and m.max_norm is not None:
+            every = torch.arange(m.num_embeddings)
+            torch.embedding_renorm_(m.weight.detach(), every, m.max_norm, m.norm_type)
+            m.max_norm = None
+    return module
 
 
 def on_cpu(program: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import onnx
@@ -12,9 +12,9 @@ from .. import ConversionError, MissingPackage
 from ..common import parity
 from ..common.data import unique
 from ..common.quiet import first_line
-from .data import Call, call_of, leaves, parameters_of, sample_axes, with_rows
+from .data import Arguments, Call, call_of, leaves, sample_axes, with_rows
 from .drawn import drawn, must_be_shown
-from .exporters import Job, flat, outputs_of
+from .exporters import Job, fast_outputs_of, flat, outputs_of
 
 #: samples of the example that are exported and compared: one more than these as well
 ROWS = (2, 4)
@@ -24,6 +24,11 @@ TRY = (
     "through the module is what you mean"
 )
 
+FAST = (
+    "by torch's fast path of attention, which is taken in evaluation mode, the module predicts otherwise: padded places are 0 "
+    "there. What is explained is what it predicts after torch.backends.mha.set_fastpath_enabled(False)"
+)
+
 Attempt = Callable[[Job], onnx.ModelProto]
 
 
@@ -31,7 +36,7 @@ Attempt = Callable[[Job], onnx.ModelProto]
 class Task:
     """A flat module, the call it was shown, and how far the number of samples is free.
 
-    `fixed`: why it is not.
+    `fixed`: why it is not. `notes`: what to warn of besides.
     """
 
     call: Call
@@ -41,6 +46,7 @@ class Task:
     rows: int
     fixed: list[str]
     double: bool = False
+    notes: list[str] = field(default_factory=list)
 
     def proto(self, attempts: Mapping[str, Attempt], opset: int) -> onnx.ModelProto:
         """The first model that predicts what the module does; with free samples, if any exporter manages that."""
@@ -60,28 +66,32 @@ class Task:
                     self.fixed.append(_listed(refused))
                 return proto
         raise ConversionError(
-            f"this {self._name()} cannot be exported to ONNX. {_listed(refused)}. {TRY}{self._restless()}"
+            f"this {self._name()} cannot be exported to ONNX. {_listed(refused)}. {TRY}{self._restless()}{_slow(refused)}"
         )
 
     def _check(self, proto: onnx.ModelProto, free: bool) -> None:
         """Raises where the model's outputs are not the module's, for these samples and for one more."""
         counts = [self.rows, self.rows + 1] if free else [self.rows]
-        shapes = []
+        made = []
         for rows in counts:
             tensors = with_rows(self.call.tensors, self.axes, rows)
             expected = outputs_of(self.net, tensors)
             read = {i.name for i in proto.graph.input}
             feeds = {n: x.numpy() for n, x in zip(self.call.names, tensors, strict=True) if n in read}
             parity.check(proto, feeds, expected)
-            shapes.append([y.shape for y in expected])
+            made.append(expected)
         for i in proto.graph.input:
             axis = self.axes[self.call.names.index(i.name)]
             if free and axis is not None:
                 _free_axis(i, axis)
-        for o, *seen in zip(proto.graph.output, *shapes, strict=True):
-            for axis in range(len(seen[0])):
-                if free and seen[0][axis] == self.rows and seen[1][axis] == self.rows + 1:
+        for o, few, more in zip(proto.graph.output, made[0], made[-1], strict=True):
+            for axis in range(few.ndim):
+                if free and few.shape[axis] == self.rows and more.shape[axis] == self.rows + 1:
                     _free_axis(o, axis)
+        if parity.is_joint(made[0], made[-1]):
+            self.notes.append(parity.TOGETHER)
+        if parity.is_joint(made[-1], fast_outputs_of(self.net, tensors)):
+            self.notes.append(FAST)
 
     def _name(self) -> str:
         return str(getattr(self.net.module, "original_name", type(self.net.module).__name__))
@@ -105,9 +115,7 @@ def task_of(module: Any, example: Any, given: Any, batch_axis: int | None | Mapp
     dtypes = [x.dtype for x in (*module.parameters(), *module.buffers()) if x.is_floating_point()]
     dtype = dtypes[0] if dtypes else torch.float32
     if given is not None and (example is None or not _takes(module, example, dtype)):
-        args, kwargs = given
-        names = [parameters_of(module).name(i) for i in range(len(args))]
-        example = {**dict(zip(names, args, strict=True)), **kwargs} if kwargs else tuple(args)
+        example = Arguments(*given)
     made_up = example is None
     call = call_of(drawn(module, dtype) if made_up else example, module, dtype)
     net = flat(module, call)
@@ -118,15 +126,37 @@ def task_of(module: Any, example: Any, given: Any, batch_axis: int | None | Mapp
         if made_up:
             raise must_be_shown(module, f"for made-up rows it says: {reason}") from error
         shapes = ", ".join(f"{n} {tuple(x.shape)}" for n, x in zip(call.names, call.tensors, strict=True))
-        raise ConversionError(f"the module does not take the example ({shapes}): {reason}") from error
+        raise ConversionError(f"the module does not take the example ({shapes}): {reason}{_half(reason)}") from error
     if not y:
         raise ConversionError("the module returns no tensor")
+    if several := [n for n, t in y.items() if t.is_complex()]:
+        raise ConversionError(
+            f"the module returns complex numbers ({', '.join(several)}), which no ONNX model does: return "
+            "torch.view_as_real(y), or y.abs()"
+        )
     axes = sample_axes(call, batch_axis)
     rows = next((x.shape[a] for x, a in zip(call.tensors, axes, strict=True) if a is not None), 0)
     fixed = [] if any(a is not None for a in axes) else [""]
     if not fixed:
         rows, fixed = _free_rows(net, call, axes, rows)
-    return Task(call, net, unique(y, call.names), axes, rows, fixed, dtype == torch.float64)
+    return Task(call, net, tuple(y), axes, rows, fixed, dtype == torch.float64)
+
+
+def _slow(refused: Mapping[str, str]) -> str:
+    """A hint, where a file was written while the fast path of attention was on."""
+    if not any("_native_multi_head_attention" in r or "_transformer_encoder_layer_fwd" in r for r in refused.values()):
+        return ""
+    return (
+        ". It was traced or exported on torch's fast path of attention, one operator that has no ONNX: write the file again after "
+        "torch.backends.mha.set_fastpath_enabled(False)"
+    )
+
+
+def _half(reason: str) -> str:
+    """A hint, where forward itself asks for half precision, which was made single."""
+    if "Half" not in reason and "BFloat16" not in reason:
+        return ""
+    return ". Half precision is made single here: leave out what forward does to get there, such as x.half()"
 
 
 def _takes(program: Any, example: Any, dtype: Any) -> bool:
@@ -148,13 +178,14 @@ def _free_rows(net: Any, call: Call, axes: tuple[int | None, ...], rows: int) ->
             return wanted, []
         except Exception as error:  # noqa: BLE001 — whatever the module's own code raises
             reason = first_line(error)
-    return rows, [f"with {rows + 1} the module says: {reason}"]
+    return rows, [f"with {rows + 1} the module says: {reason}. Is axis 0 of the example that of the samples?"]
 
 
-def _run(net: Any, call: Call, tensors: tuple[Any, ...]) -> list[str]:
-    """The names of what the module returns."""
+def _run(net: Any, call: Call, tensors: tuple[Any, ...]) -> dict[str, Any]:
+    """What the module returns, by unique names."""
     args, kwargs = call.arguments(tensors)
-    return [name for name, _, _ in leaves(net.module(*args, **kwargs))]
+    found = list(leaves(net.module(*args, **kwargs)))
+    return dict(zip(unique([n for n, _, _ in found], call.names), (y for _, _, y in found), strict=True))
 
 
 def _listed(refused: Mapping[str, str]) -> str:
