@@ -39,25 +39,6 @@ def test_it_predicts_as_jax_does_for_any_number_of_samples(name: str) -> None:
         assert_close(ours, it.predict(*data.values()), 1e-5)
 
 
-@every
-def test_its_gradient_is_jaxs(name: str) -> None:
-    it, model = net(name), loaded(name)
-    e = ox.explain(model, it.data, ox.Gradient(ignore_last_activation=False), target="all")
-    places = tuple(range(len(it.data)))
-    arrays = [jnp.asarray(x) for x in it.data.values()]
-    for unit in range(it.predict(*arrays).shape[1]):
-        theirs = jax.grad(lambda *x: it.predict(*x)[:, unit].sum(), places)(*arrays)  # noqa: B023 — used at once
-        for key, g in zip(it.data, theirs, strict=True):
-            assert_close(e[key].values[..., unit], g, 1e-5, key)
-
-
-@every
-def test_deep_lift_is_complete(name: str) -> None:
-    it = net(name)
-    deep_lift_is_complete(loaded(name), it.data, 1e-6, 0.0, True)
-    deep_lift_is_complete(loaded(name), it.data, 1e-6, {k: 0.5 * x[::-1] + 0.1 for k, x in it.data.items()}, False)
-
-
 @pytest.mark.parametrize(
     ("name", "nodes"),
     [

@@ -14,19 +14,13 @@ from torch import Tensor, nn
 import onnxplain as ox
 from onnxplain.model import Model
 
-from ..promises import assert_close, deep_lift_is_complete, explained_at_sources
+from ..promises import assert_close, deep_lift_is_complete
 from .torch_nets import NETS, Batch, Branch, BySize, Residual
 from .zoo import ZOO
 
-#: one exported program takes seconds, so not every net is in every form
-FORMS = ("module", "script", "trace", "program")
-SCRIPTED = ("dense", "residual", "cnn", "lstm", "two_inputs", "in_place")
 TRACE = {"exporter": "trace"}  # takes a tenth of a second
-PROGRAMS = ("cnn", "attention", "residual")
-CASES = [(n, "module") for n in NETS]
-CASES += (
-    [(n, f) for f in ("script", "trace") for n in SCRIPTED] + [("dict", "script")] + [(n, "program") for n in PROGRAMS]
-)
+#: the matrix (test_matrix.py) has more forms
+CASES = [*((n, "module") for n in NETS), ("cnn", "script"), ("cnn", "trace"), ("attention", "program")]
 every = pytest.mark.parametrize(("name", "form"), CASES)
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated:DeprecationWarning")
 
@@ -92,29 +86,6 @@ def test_it_predicts_what_the_module_predicts_for_any_number_of_samples(name: st
         assert len(found) == len(expected)
         for ours, theirs in zip(found.values(), expected.values(), strict=True):
             assert_close(ours, theirs.numpy(), 1e-5)
-
-
-@every
-def test_its_gradient_is_autograd_s(name: str, form: str, folder: Path) -> None:
-    _, double = loaded(name, form, folder)
-    net = NETS[name]
-    data = [x.double().requires_grad_() for x in net.data(3)]
-    made = outputs_of(net.module().double(), net.arguments(*data))
-    feeds = {i: x.detach().numpy() for i, x in zip(double.inputs, data, strict=True)}
-    for output, y in zip(double.outputs, made.values(), strict=True):
-        e = ox.explain(double, feeds, ox.Gradient(ignore_last_activation=False), target={output: [1]})
-        theirs = torch.autograd.grad(y[:, 1].sum(), data, retain_graph=True, allow_unused=True, materialize_grads=True)
-        for i, g in zip(double.inputs, theirs, strict=True):
-            # ε of normalisations is single precision in an ONNX file
-            assert_close(explained_at_sources(e, i, output)[..., 0], g.numpy(), 1e-5, f"{output} at {i}")
-
-
-@every
-def test_deep_lift_is_complete_from_any_baseline(name: str, form: str, folder: Path) -> None:
-    _, double = loaded(name, form, folder)
-    feeds = {i: x.double().numpy() for i, x in zip(double.inputs, NETS[name].data(3), strict=True)}
-    deep_lift_is_complete(double, feeds, 1e-6)
-    deep_lift_is_complete(double, feeds, 1e-6, {i: 0.5 * x[::-1] + 0.1 for i, x in feeds.items()}, ignore=False)
 
 
 QUICK = ("resnet_basic", "mobilenet_v3", "tokens")

@@ -1,0 +1,1 @@
+"""The matrix framework × architecture: a module of cells per framework."""
