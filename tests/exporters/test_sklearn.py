@@ -207,7 +207,7 @@ def test_what_cannot_be_converted_says_why_and_what_to_try() -> None:
     cases: list[tuple[Any, dict[str, Any], str]] = [
         (linear_model.LogisticRegression(), {}, "LogisticRegression is not fitted: call fit first"),
         (ensemble.VotingClassifier(zoo.voting()).fit(x, y), {}, "gives labels only.*predict_proba"),
-        (preprocessing.FunctionTransformer(np.sin).fit(x), {}, "cannot write this FunctionTransformer|must be shown"),
+        (preprocessing.FunctionTransformer(np.sin).fit(x), {}, "is code; what can be written is np.exp|must be shown"),
         (zoo.classifier("mlp"), {"scores": True}, "has no decision_function"),
         (zoo.classifier("mlp"), {"dtype": "half"}, "'auto', 'float32' or 'float64'"),
         (zoo.classifier("mlp"), {"colour": 1}, r"no options \['colour'\]; there are scores, dtype, trust"),
