@@ -35,7 +35,7 @@ def _factor(path: Path, factor: str, rows: Sequence[Measured]) -> Path:
                     axes.plot([s for s, _ in at], [v.median for _, v in at], "o-", ms=2, lw=1.2, color=COLOURS[w])
             axes.set_yscale("log")
             axes.grid(which="both", alpha=0.25)
-            if line is panels[0]:
+            if kind == kinds[0]:
                 axes.set_title(method, fontsize=8)
         line[0].set_ylabel(f"{kind}, CPU seconds")
     for axes in panels[-1]:
