@@ -138,7 +138,7 @@ def _load(source: Any, dims: Sequence[tuple[int, ...]] | None, dtype: str, chann
         return load(source.source, dtype=real, verify="never")
     if isinstance(source, Mapping) and "layers" in source:
         from onnxplain_converters import ConversionError
-        from onnxplain_converters.layer_dict import to_onnx
+        from onnxplain_converters.from_layers.layer_dict import to_onnx
 
         try:
             # onnxruntime has no double convolutions to compare with: the float model is compared

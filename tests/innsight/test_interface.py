@@ -146,7 +146,7 @@ def test_channels_last_data_give_channels_last_results() -> None:
     z = arrays("conv2d_padding_layer")["x1"]
     conv = converter("conv2d_padding_layer")
     # the same model and data, as an ONNX model whose layout is its own
-    from onnxplain_converters.layer_dict import to_onnx
+    from onnxplain_converters.from_layers.layer_dict import to_onnx
 
     onnx_conv = innsight.convert(to_onnx(conv.source))
     first = innsight.run_lrp(onnx_conv, z, dtype="double").get_result()
