@@ -37,7 +37,7 @@ from .methods.table import method_from
 from .model import Model
 from .precision import checked_precision, products
 from .sources import as_onnx, is_converted
-from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
+from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, named_axes, stored_labels
 
 #: share of LRP's relevance below which its attributions are hardly meaningful
 LEFT = 0.01
@@ -90,21 +90,27 @@ def load(
     raw = _placed(built.graph, real_device)
     graph = _placed(simplify(raw), real_device)
     metadata = {m.key: m.value for m in proto.metadata_props}
+    chosen = batch_axis is not None
     if batch_axis is None and (stored := stored_labels(metadata, "batch_axis")):
         batch_axis = {n: axis for n, axis in stored.items() if n in raw.inputs or n in raw.outputs}
     axes = batch_axes(raw.inputs, raw.outputs, built.types, batch_axis)
     texts = built.texts if built.texts.read else dict(built.texts)
     missing = {i for inputs in filled_in(graph).values() for i in inputs}
     of_inputs = labels_for(input_labels, raw.inputs, "input_labels") or stored_labels(metadata, "input_labels") or {}
+    layout = stored_labels(metadata, "axes") or {}
     of_outputs = labels_for(output_labels, raw.outputs, "output_labels") or stored_labels(metadata, "output_labels") or {}
     model = Model(
         name=_name(source, graph_name),
         raw=raw,
         graph=graph,
         inputs={
-            n: _labelled(make_spec(n, built.types.get(n), axes[n], texts, n in missing), of_inputs.get(n)) for n in raw.inputs
+            n: _labelled(named_axes(make_spec(n, built.types.get(n), axes[n], texts, n in missing), layout.get(n), chosen), of_inputs.get(n))
+            for n in raw.inputs
         },
-        outputs={n: make_spec(n, built.types.get(n), None if n in raw.constants else axes[n], texts) for n in raw.outputs},
+        outputs={
+            n: named_axes(make_spec(n, built.types.get(n), None if n in raw.constants else axes[n], texts), layout.get(n), chosen)
+            for n in raw.outputs
+        },
         dtype=real_dtype,
         device=real_device,
         opset=built.opset,
@@ -295,7 +301,7 @@ def _placed(graph: Graph, device: torch.device) -> Graph:
 def _labelled(spec: Spec, labels: Any) -> Spec:
     from dataclasses import replace
 
-    return replace(spec, labels=input_labels(labels, spec.name, spec.sample_shape)) if labels is not None else spec
+    return replace(spec, labels=input_labels(labels, spec.name, spec.sample_shape, spec.axes)) if labels is not None else spec
 
 
 def _check_output_labels(model: Model) -> None:

@@ -31,7 +31,7 @@ def assemble(
             x = x[None].expand(n, *x.shape) if spec.batch_axis is None else x
             found = results.attributions.get((name, asked))
             dtype = np.float64 if model.dtype == torch.float64 else np.float32
-            dims = ("sample", *axis_names(x.shape[1:]), "target")
+            dims = ("sample", *axis_names(x.shape[1:], spec.axes), "target")
             known = {k: v for k, v in axis_labels.get(name, {}).items() if k in dims and len(v) == x.shape[dims.index(k)]}
             attributions[name, asked] = Attribution(
                 values=np.zeros((*x.shape, len(targets)), dtype) if found is None else found,

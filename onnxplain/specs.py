@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .errors import InputError
+from .errors import InputError, ModelError
 from .frontend.nodes import is_floating, type_name
 from .frontend.types import ValueType
 
@@ -17,7 +17,8 @@ class Spec:
     """One input or output. `shape`: a size per axis, None where it is free. `dtype`: as numpy writes it.
 
     `batch_axis`: the sample axis, or None where the value has none (a setting shared by all samples).
-    `labels`: names of coordinates, by axis name ("feature", "channel", "unit", …). `texts`: those in the model's file, by
+    `axes`: names of one sample's axes, where the file says them (empty: `axis_names` guesses). `labels`: names of
+    coordinates, by axis name ("feature", "channel", "unit", …). `texts`: those in the model's file, by
     code, where the value holds text. `missing`: NaN is a number that is missing, and is filled in by the model. `sequence`: it is a
     list of tensors; `optional`: it may be None.
     """
@@ -33,6 +34,7 @@ class Spec:
     missing: bool = False
     sequence: bool = False
     optional: bool = False
+    axes: tuple[str, ...] = ()
 
     @property
     def floating(self) -> bool:
@@ -152,9 +154,14 @@ def without_samples(inputs: Sequence[str], outputs: Sequence[str], types: Mappin
     return frozenset(n for n, s in first.items() if isinstance(s, int) and s != 1)
 
 
-def axis_names(sample_shape: Sequence[int | None]) -> tuple[str, ...]:
-    """feature | channel, length | channel, height, width (or height, width, channel) | channel, depth, height, width."""
+def axis_names(sample_shape: Sequence[int | None], known: Sequence[str] = ()) -> tuple[str, ...]:
+    """feature | channel, length | channel, height, width (or height, width, channel) | channel, depth, height, width.
+
+    `known`: a spec's `axes`, which are taken where there are any; guesses go by the shape alone.
+    """
     rank = len(sample_shape)
+    if known and len(known) == rank:
+        return tuple(known)
     if rank == 3 and sample_shape[2] in (1, 3, 4) and sample_shape[0] not in (1, 3, 4):
         return ("height", "width", "channel")
     named = {
@@ -165,6 +172,26 @@ def axis_names(sample_shape: Sequence[int | None]) -> tuple[str, ...]:
         4: ("channel", "depth", "height", "width"),
     }
     return named.get(rank, tuple(f"axis_{i + 1}" for i in range(rank)))
+
+
+def named_axes(spec: Spec, stored: Any, chosen: bool) -> Spec:
+    """The spec with the axes that its file's metadata name. `chosen`: the user said which axis holds the samples, so that those
+    left over may be others than the file names.
+
+    Raises `ModelError` where the metadata do not fit the value.
+    """
+    if stored is None:
+        return spec
+    names = tuple(stored) if isinstance(stored, list) and all(isinstance(v, str) for v in stored) else ()
+    rank = len(spec.sample_shape) if spec.rank_known else len(names)
+    if chosen and len(names) != rank:
+        return spec
+    if not names or len(names) != rank or len({*names, "sample", "target"}) != rank + 2:
+        raise ModelError(
+            f"the metadata onnxplain.axes of this file say {stored!r} for {spec.name!r}, {spec.described()}: they should hold a list of "
+            f"{rank} different names, one for each axis of one sample, none of them 'sample' or 'target'"
+        )
+    return replace(spec, axes=names)
 
 
 def labels_for(given: Any, names: Sequence[str], what: str) -> dict[str, Any]:
@@ -186,9 +213,11 @@ def labels_for(given: Any, names: Sequence[str], what: str) -> dict[str, Any]:
     return table
 
 
-def input_labels(given: Any, name: str, sample_shape: Sequence[int | None]) -> dict[str, tuple[str, ...]]:
+def input_labels(
+    given: Any, name: str, sample_shape: Sequence[int | None], known: Sequence[str] = ()
+) -> dict[str, tuple[str, ...]]:
     """Labels of one input's axes: a dict by axis name, or a list for its only axis, its channels, or its last axis."""
-    axes = axis_names(sample_shape)
+    axes = axis_names(sample_shape, known)
     if given is None:
         return {}
     table = given if isinstance(given, Mapping) else None
@@ -211,7 +240,7 @@ def input_labels(given: Any, name: str, sample_shape: Sequence[int | None]) -> d
 
 
 def stored_labels(metadata: Mapping[str, str], key: str) -> Any:
-    """What a model file says in its metadata (`onnxplain.input_labels`, `output_labels`, `batch_axis`: JSON by name)."""
+    """What a model file says in its metadata (`onnxplain.input_labels`, `output_labels`, `batch_axis`, `axes`: JSON by name)."""
     try:
         found = json.loads(metadata.get(f"onnxplain.{key}", "null"))
     except ValueError:
@@ -219,4 +248,4 @@ def stored_labels(metadata: Mapping[str, str], key: str) -> Any:
     return found if isinstance(found, dict) else None
 
 
-__all__ = ["Spec", "axis_names", "batch_axes", "input_labels", "is_floating", "labels_for", "make_spec", "stored_labels"]
+__all__ = ["Spec", "axis_names", "batch_axes", "input_labels", "is_floating", "labels_for", "make_spec", "named_axes", "stored_labels"]

@@ -58,6 +58,7 @@ def explain(
         x={i: v for i, v in x.items() if i not in predictor.held},
         fixed={i: x[i] for i in predictor.held},
         changed=changed,
+        axes={i: predictor.inputs[i].axes for i in changed},
         replacements=find_replacements(method, predictor, {i: x[i] for i in changed}, data, seed),
         full=full,
         evaluate=lambda feeds, samples: values_of(predictor.outputs(feeds), samples),
@@ -128,7 +129,7 @@ def _assemble(predictor: Predictor, driver: Driver, asked: list[Asked], data: An
     for a in asked:
         for i, spec in predictor.inputs.items():
             x = driver.x[i] if i in driver.x else np.broadcast_to(driver.fixed[i], (n, *driver.fixed[i].shape))
-            dims = ("sample", *axis_names(x.shape[1:]), "target")
+            dims = ("sample", *axis_names(x.shape[1:], spec.axes), "target")
             known = {k: v for k, v in labels[i].items() if k in dims and len(v) == x.shape[dims.index(k)]}
             found = values.get((i, a.name))
             attributions[i, a.name] = Attribution(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data import by_input
 from ..errors import InputError
+from ..methods.baselines import made
 from ..methods.blackbox.base import BlackBoxMethod
 from ..methods.blackbox.driver import Replacements
 from ..specs import Spec
@@ -25,7 +26,7 @@ def find_replacements(
     if kind == "data_ref":
         return Replacements(_references(predictor, x, given, getattr(method, "limit_ref", None), seed))
     if callable(given) and not hasattr(given, "shape"):
-        given = given(data)
+        given = made(given, data, predictor.inputs)
     specs = {i: predictor.inputs[i] for i in x}
     if _is_number(given):
         given = dict.fromkeys(x, given)

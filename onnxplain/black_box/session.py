@@ -21,7 +21,7 @@ from ..graph.plan import Forward
 from ..methods.chunks import measure
 from ..model import Model
 from ..sources import as_onnx
-from ..specs import Spec, batch_axes, input_labels, labels_for, make_spec, stored_labels
+from ..specs import Spec, batch_axes, input_labels, labels_for, make_spec, named_axes, stored_labels
 from .predictor import Arrays, Predictor, read_arrays
 
 if TYPE_CHECKING:
@@ -55,8 +55,9 @@ def from_file(
     unit_names = {**classes, **given}
     feature_names = labels_for(of_inputs, ins, "input_labels") or stored_labels(metadata, "input_labels") or {}
     axes = batch_axes(list(ins), list(outs), types, batch_axis)
-    specs = {n: make_spec(n, types.get(n), axes[n]) for n in ins}
-    specs = {n: replace(s, labels=input_labels(feature_names.get(n), n, s.sample_shape)) for n, s in specs.items()}
+    layout = stored_labels(metadata, "axes") or {}
+    specs = {n: named_axes(make_spec(n, types.get(n), axes[n]), layout.get(n), batch_axis is not None) for n in ins}
+    specs = {n: replace(s, labels=input_labels(feature_names.get(n), n, s.sample_shape, s.axes)) for n, s in specs.items()}
     double = all(i.type == "tensor(double)" for i in runtime.get_inputs() if specs[i.name].floating)
     return Predictor(
         name=name,

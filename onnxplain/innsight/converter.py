@@ -50,7 +50,7 @@ class Converter:
     def _named(self, model: Model) -> Model:
         inputs = {}
         for (n, spec), names in zip(model.inputs.items(), self.input_names, strict=True):
-            axes = axis_names(spec.sample_shape)
+            axes = axis_names(spec.sample_shape, spec.axes)
             order = [*names[1:], names[0]] if channels_last(spec) else names
             inputs[n] = replace(spec, labels=dict(zip(axes, map(tuple, order), strict=True)))
         labels = {o: tuple(names) for o, names in zip(model.outputs, self.output_names, strict=True)}
@@ -122,7 +122,7 @@ def checked_dtype(dtype: str) -> str:
 
 def channels_last(spec: Spec) -> bool:
     """Whether the model itself reads its channels last."""
-    names = axis_names(spec.sample_shape)
+    names = axis_names(spec.sample_shape, spec.axes)
     return len(names) > 1 and names[-1] == "channel"
 
 
@@ -189,7 +189,7 @@ def _stored(spec: Spec, dim: tuple[int, ...]) -> Names | None:
     """The model's own labels, axes without any by their default names."""
     if not spec.labels:
         return None
-    names = axis_names(spec.sample_shape)
+    names = axis_names(spec.sample_shape, spec.axes)
     order = (names[-1], *names[:-1]) if channels_last(spec) else names
     return [list(spec.labels.get(a, d)) for a, d in zip(order, _default_names(dim), strict=True)]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..data import by_input
 from ..errors import InputError
-from ..specs import axis_names
+from ..specs import Spec, axis_names
 
 #: axes of places, by name
 PLACES = ("height", "width", "length", "depth")
@@ -21,7 +22,8 @@ REACH = 4.0
 class Blur:
     """Each sample blurred by a Gaussian of `sigma` pixels, mirrored at the edges: a baseline without fine structure.
 
-    `axes` of the data are blurred, by default those of height, width, length and depth. Inputs that have none, a
+    `axes` of the data are blurred, by default those of height, width, length and depth, by the names that the model's file has for
+    them or else as shapes let guess. Inputs that have none, a
     table's columns, get zeros. Fong & Vedaldi 2017, section 4.1; Sturmfels et al. 2020.
     """
 
@@ -31,6 +33,13 @@ class Blur:
     def __post_init__(self) -> None:
         if not self.sigma > 0:
             raise InputError(f"Blur needs sigma > 0, got {self.sigma!r}")
+
+    def along(self, spec: Spec) -> Blur:
+        """The blur of this input along the axes of places that its file names, if it does."""
+        if self.axes is not None or not spec.axes:
+            return self
+        of_data = [axis for axis in range(len(spec.axes) + (spec.batch_axis is not None)) if axis != spec.batch_axis]
+        return Blur(self.sigma, tuple(axis for axis, name in zip(of_data, spec.axes, strict=True) if name in PLACES))
 
     def __call__(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -47,6 +56,13 @@ class Blur:
         for axis in axes:
             x = _blurred(x, axis, self.sigma)
         return x
+
+
+def made(baseline: Callable[[Any], Any], data: Any, specs: Mapping[str, Spec]) -> Any:
+    """What a callable makes of the data of all inputs."""
+    if not isinstance(baseline, Blur) or not any(s.axes for s in specs.values()):
+        return baseline(data)
+    return {n: baseline.along(specs[n])(x) for n, x in by_input(specs, data).items()}
 
 
 def _blurred(x: np.ndarray, axis: int, sigma: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from ..data import by_input, n_samples, prepare
 from ..errors import InputError
 from ..graph.graph import Graph
 from ..specs import Spec
-from .baselines import BaselineSet
+from .baselines import BaselineSet, Blur, made
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Context:
         if isinstance(spec, BaselineSet):
             raise InputError(f"baseline={spec!r}: IntegratedGradients takes a set of them; for DeepLIFT that is DeepShap(data_ref=…)")
         if _makes(spec):
-            spec = spec(self.data)
+            spec = made(spec, self.data, self.specs)
         if isinstance(spec, (int, float, np.number)) and not isinstance(spec, bool):
             given: dict[str, Any] = dict.fromkeys(self.specs, spec)
         elif isinstance(spec, Mapping):
@@ -46,7 +46,8 @@ class Context:
             if unknown:
                 raise InputError(f"the baseline names inputs {unknown}; the model has {list(self.specs)}")
             own = by_input(self.specs, self.data) if any(_makes(b) for b in spec.values()) else {}
-            given = {n: b(own[n]) if _makes(b := spec.get(n, 0)) else b for n in self.specs}
+            each = {n: spec.get(n, 0) for n in self.specs}
+            given = {n: made(b, {n: own[n]}, {n: self.specs[n]})[n] if isinstance(b, Blur) else b(own[n]) if _makes(b) else b for n, b in each.items()}
         else:
             given = by_input(self.specs, spec, "baseline")
         rows = {n: self._rows(self.specs[n], b) for n, b in given.items()}

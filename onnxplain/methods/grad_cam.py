@@ -122,7 +122,7 @@ def _input_channel(graph: Graph, spec: Spec, rank: int | None) -> int | None:
     found = channel_of_input(graph, spec.name, len(spec.shape))
     if found is not None:
         return found
-    names = axis_names(spec.sample_shape)
+    names = axis_names(spec.sample_shape, spec.axes)
     return 1 + names.index("channel") if "channel" in names else None
 
 

@@ -15,6 +15,7 @@ from onnx import helper
 
 from .. import ConversionError, MissingPackage
 from . import parity
+from .axes import axes_of
 from .data import Arrays, Input, drawn, given, with_rows
 from .quiet import first_line
 
@@ -139,7 +140,8 @@ class Task:
     def _named(self, proto: onnx.ModelProto, labels: Mapping[str, Sequence[str]]) -> onnx.ModelProto:
         read = {i.name for i in proto.graph.input}
         told = {n: {"feature": list(v)} for n, v in labels.items() if n in read}
-        helper.set_model_props(proto, {"onnxplain.input_labels": json.dumps(told)} if told else {})
+        noted = {"input_labels": told, "axes": axes_of(proto)}
+        helper.set_model_props(proto, {f"onnxplain.{k}": json.dumps(v) for k, v in noted.items() if v})
         proto.graph.name = self.name
         return proto
 

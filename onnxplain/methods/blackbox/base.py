@@ -34,7 +34,7 @@ class Game:
     """One sample: its inputs `x` that may be changed, the `replacements` of each (a row or several, over which outputs
     are averaged), the target values `full` = f(x), (targets,), and a random generator of its own.
 
-    `players` numbers the sample's segments, for methods that have them.
+    `players` numbers the sample's segments, for methods that have them. `axes`: names of each input's axes, where they are known.
     """
 
     x: Mapping[str, np.ndarray]
@@ -42,6 +42,7 @@ class Game:
     full: np.ndarray
     players: Players
     rng: np.random.Generator
+    axes: Mapping[str, Sequence[str]]
 
     def active(self) -> Players:
         """The players that some replacement changes; the others' contribution is zero."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -84,7 +84,8 @@ def _ask(q: Question) -> Question | Shares:
 class Driver:
     """`x`: the data by input, samples first; of those in `fixed` one value for all rows. `changed`: inputs that masks
     reach. `evaluate(feeds, samples)`: the target values (rows, targets) of rows that are copies of these samples.
-    `full`: the target values of the samples themselves. `rows`: of one forward pass."""
+    `full`: the target values of the samples themselves. `rows`: of one forward pass. `axes`: names
+    of a sample's axes by input, where they are known."""
 
     method: BlackBoxMethod
     x: Arrays
@@ -95,6 +96,7 @@ class Driver:
     evaluate: Callable[[Arrays, np.ndarray], np.ndarray]
     rows: int
     seed: int
+    axes: Mapping[str, Sequence[str]]
     done: Callable[[int], None] | None = None
 
     def run(self) -> Iterator[tuple[int, Shares]]:
@@ -127,10 +129,10 @@ class Driver:
 
     def _game(self, s: int) -> Game:
         x = {i: self.x[i][s] for i in self.changed}
-        return Game(x, self.replacements.of(s), self.full[s], self._players(x, s), np.random.default_rng([self.seed, GAME, s]))
+        return Game(x, self.replacements.of(s), self.full[s], self._players(x, s), np.random.default_rng([self.seed, GAME, s]), self.axes)
 
     def _players(self, x: Arrays, s: int) -> Players:
-        return self._common or find_players(self.method.segmentation(), x, s, len(self.full))
+        return self._common or find_players(self.method.segmentation(), x, s, len(self.full), self.axes)
 
     @cached_property
     def _common(self) -> Players | None:
@@ -138,7 +140,7 @@ class Driver:
         segments, n = self.method.segmentation(), len(self.full)
         first = {i: self.x[i][0] for i in self.changed}
         same = same_for_all(segments, n, {i: v.shape for i, v in first.items()})
-        return find_players(segments, first, 0, n) if same else None
+        return find_players(segments, first, 0, n, self.axes) if same else None
 
     def _answer(self, questions: list[Question]) -> None:
         """Forward passes over all rows of all questions, `rows` at a time."""

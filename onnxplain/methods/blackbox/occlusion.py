@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ class Occlusion(BlackBoxMethod):
     """f(x) − f(x with a window replaced by the baseline), averaged over the windows that cover an element
     (Zeiler & Fergus 2014).
 
-    `window`, `stride`: a size for every cut axis (all but channels; of two axes the longer), a size each, or a size for
+    `window`, `stride`: a size for every cut axis (all but channels; of two axes of unknown names the longer), a size each, or a size for
     every axis of a sample; or these by input. By default single features of tables, elsewhere an eighth of each axis in
     steps of half a window. The last window of an axis may be cut off by its end.
     """
@@ -39,7 +40,7 @@ class Occlusion(BlackBoxMethod):
     def play(self, game: Game) -> Play:
         values = {}
         for i, x in game.x.items():
-            windows = self.windows(i, x.shape)
+            windows = self.windows(i, x.shape, game.axes[i])
             total = np.zeros((*x.shape, len(game.full)))
             count = np.zeros(x.shape)
             for part in parts(len(windows)):
@@ -51,13 +52,13 @@ class Occlusion(BlackBoxMethod):
             values[i] = total / count[..., None]
         return Shares(values)
 
-    def windows(self, name: str, shape: tuple[int, ...]) -> list[Window]:
+    def windows(self, name: str, shape: tuple[int, ...], known: Sequence[str] = ()) -> list[Window]:
         """The windows of one input, each as slices of a sample."""
-        axes = cut_axes(shape)
-        sizes = self._sizes("window", name, shape) or [
+        axes = cut_axes(shape, known)
+        sizes = self._sizes("window", name, shape, axes) or [
             1 if len(shape) == 1 else -(-s // 8) if a in axes else s for a, s in enumerate(shape)
         ]
-        steps = self._sizes("stride", name, shape) or [-(-w // 2) if a in axes else w for a, w in enumerate(sizes)]
+        steps = self._sizes("stride", name, shape, axes) or [-(-w // 2) if a in axes else w for a, w in enumerate(sizes)]
         if any(step > size for step, size in zip(steps, sizes, strict=True)):
             raise RuleError(f"Occlusion's stride {steps} leaves gaps between windows of {sizes} on input {name!r}")
         starts = [range(0, max(s - w, 0) + step, step) for s, w, step in zip(shape, sizes, steps, strict=True)]
@@ -66,11 +67,10 @@ class Occlusion(BlackBoxMethod):
             for at in itertools.product(*starts)
         ]
 
-    def _sizes(self, parameter: str, name: str, shape: tuple[int, ...]) -> list[int] | None:
+    def _sizes(self, parameter: str, name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> list[int] | None:
         given = by_input(getattr(self, parameter), name)
         if given is None:
             return None
-        axes = cut_axes(shape)
         each = [given] * len(axes) if isinstance(given, (int, np.integer)) else list(given)
         if len(each) not in (len(axes), len(shape)) or not all(isinstance(e, (int, np.integer)) and e >= 1 for e in each):
             raise RuleError(

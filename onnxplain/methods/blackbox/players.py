@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from ...specs import axis_names
 
 #: cells per axis where nothing is asked for, by the number of axes that are cut
 CELLS = {1: 32, 2: 8, 3: 4}
+NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-def cut_axes(shape: Sequence[int]) -> tuple[int, ...]:
-    """The axes of a sample that windows and cells cut: all but channels; of two, the longer one."""
-    names = axis_names(shape)
-    if len(names) == 2:
+def cut_axes(shape: Sequence[int], known: Sequence[str] = ()) -> tuple[int, ...]:
+    """The axes of a sample that windows and cells cut: all but channels; of two whose names are not known, the longer one."""
+    names = axis_names(shape, known)
+    if len(names) == 2 and "channel" not in known:
         return (int(np.argmax(shape)),)
     return tuple(i for i, a in enumerate(names) if a != "channel")
 
@@ -61,16 +63,18 @@ class Players:
         return Players({i: renumbered[number] for i, number in self.of.items()}, int(found.sum()))
 
 
-def find_players(segments: Any, x: Mapping[str, np.ndarray], sample: int, n_samples: int) -> Players:
+def find_players(
+    segments: Any, x: Mapping[str, np.ndarray], sample: int, n_samples: int, axes: Mapping[str, Sequence[str]] = NO_NAMES
+) -> Players:
     """`segments`, for all inputs or by input: None, cells per axis, "element", "slic", whole numbers in the shape of a
     sample (of its cut axes, or with a row per sample), or a function of a sample that gives them. Players of different
-    inputs are different; elements with a negative number are never replaced."""
+    inputs are different; elements with a negative number are never replaced. `axes`: names of a sample's axes by input, where they are known."""
     if isinstance(segments, Mapping) and (unknown := [k for k in segments if k not in x]):
         raise InputError(f"segments are given for inputs {unknown}; those that are changed are {list(x)}")
     of, n = {}, 0
     for i, values in x.items():
         given = segments.get(i) if isinstance(segments, Mapping) else segments
-        labels = _labels(given, values, i, sample, n_samples)
+        labels = _labels(given, values, i, sample, n_samples, axes.get(i, ()))
         distinct, inverse = np.unique(np.where(labels < 0, -1, labels), return_inverse=True)
         number = inverse.reshape(values.shape) - int(distinct[0] < 0)
         of[i] = np.where(number < 0, -1, number + n)
@@ -85,23 +89,25 @@ def same_for_all(segments: Any, n_samples: int, shapes: Mapping[str, tuple[int, 
     return not any(callable(g) or (isinstance(g, str) and g == "slic") or np.shape(g) in per_sample for g in each)
 
 
-def _labels(given: Any, x: np.ndarray, name: str, sample: int, n_samples: int) -> np.ndarray:
+def _labels(
+    given: Any, x: np.ndarray, name: str, sample: int, n_samples: int, known: Sequence[str]
+) -> np.ndarray:
     if given is None or (isinstance(given, (int, np.integer)) and not isinstance(given, bool)):
-        return grid(x.shape, None if given is None else int(given), name)
+        return grid(x.shape, None if given is None else int(given), name, known)
     if isinstance(given, str):
         if given == "element":
             return np.arange(x.size).reshape(x.shape)
         if given == "none":
             return np.full(x.shape, -1)
         if given == "slic":
-            return _slic(x, name)
+            return _slic(x, name, known)
         raise InputError(f"segments={given!r}: give a number, 'element', 'slic', an array or a function")
     labels = np.asarray(given(x) if callable(given) else given)
     if labels.dtype.kind not in "iu":
         raise InputError(f"segments of input {name!r} are whole numbers, got {labels.dtype}")
     if not callable(given) and labels.shape == (n_samples, *x.shape) and labels.shape != x.shape:
         labels = labels[sample]
-    axes = cut_axes(x.shape)
+    axes = cut_axes(x.shape, known)
     if labels.shape != x.shape and labels.shape == tuple(x.shape[a] for a in axes):
         labels = np.expand_dims(labels, tuple(a for a in range(x.ndim) if a not in axes))
     try:
@@ -113,11 +119,11 @@ def _labels(given: Any, x: np.ndarray, name: str, sample: int, n_samples: int) -
         ) from error
 
 
-def grid(shape: tuple[int, ...], cells: int | None, name: str) -> np.ndarray:
+def grid(shape: tuple[int, ...], cells: int | None, name: str, known: Sequence[str] = ()) -> np.ndarray:
     """Cells of nearly equal size, `cells` along every cut axis; where nothing is asked for, each feature of a table."""
     if cells is not None and cells < 1:
         raise InputError(f"segments={cells} of input {name!r}: give a number of cells >= 1")
-    axes = cut_axes(shape)
+    axes = cut_axes(shape, known)
     number = np.zeros(shape, dtype=np.int64)
     for a in axes:
         size = shape[a]
@@ -128,7 +134,7 @@ def grid(shape: tuple[int, ...], cells: int | None, name: str) -> np.ndarray:
     return number
 
 
-def _slic(x: np.ndarray, name: str) -> np.ndarray:
+def _slic(x: np.ndarray, name: str, known: Sequence[str]) -> np.ndarray:
     try:
         from skimage.segmentation import slic
     except ImportError as error:
@@ -136,7 +142,7 @@ def _slic(x: np.ndarray, name: str) -> np.ndarray:
             f"segments='slic' needs scikit-image, which cannot be imported ({error}): pip install scikit-image, or give a "
             "number of cells or an array"
         ) from error
-    axes = cut_axes(x.shape)
+    axes = cut_axes(x.shape, known)
     channels = [a for a in range(x.ndim) if a not in axes]
     if len(axes) != 2 or x.ndim > 3 or x.dtype.kind != "f":
         raise InputError(f"segments='slic' is for pictures; one sample of input {name!r} has shape {x.shape}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ class Rise(BlackBoxMethod):
         return "baseline", self.baseline
 
     def play(self, game: Game) -> Play:
-        soft = {i: self._draw(x, game.rng) for i, x in game.x.items()}
+        soft = {i: self._draw(x, game.rng, game.axes[i]) for i, x in game.x.items()}
         total = {i: np.zeros((*x.shape, len(game.full))) for i, x in game.x.items()}
         for part in parts(self.n_masks):
             rows = np.arange(part.start, part.stop)
@@ -56,8 +56,8 @@ class Rise(BlackBoxMethod):
                     total[i] += np.tensordot(m.astype(np.float64), outputs[few], (0, 0))
         return Shares({i: t / (self.n_masks * self.p) for i, t in total.items()})
 
-    def _draw(self, x: np.ndarray, rng: np.random.Generator) -> SoftMasks:
-        axes = cut_axes(x.shape)
+    def _draw(self, x: np.ndarray, rng: np.random.Generator, names: Sequence[str] = ()) -> SoftMasks:
+        axes = cut_axes(x.shape, names)
         cells = tuple(min(self.grid, x.shape[a]) if x.ndim > 1 else x.shape[a] for a in axes)
         whole = x.ndim < 2
         corners = tuple(c if whole else c + 1 for c in cells)
