@@ -198,7 +198,7 @@ def test_what_cannot_be_converted_says_why(tmp_path: Path) -> None:
     stateful = keras.Sequential([L.Input(batch_shape=(2, 5, 3)), L.LSTM(4, stateful=True, name="memory")])
     for model, example, reason in (
         (str(weights), None, "weights without the model"),
-        (str(broken), None, "cannot be read as a Keras model"),
+        (str(broken), None, "no file that Keras 3 wrote: it is no zip archive"),
         (zoo.Subclassed(), None, "must be shown"),
         (stateful, None, r"\['memory'\] keep their state"),
         (iris(), X[:, :4], r"'flowers' float32 \(N, 5\); the example has float32 \(3, 4\)"),

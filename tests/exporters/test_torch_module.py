@@ -155,9 +155,9 @@ def test_both_exporters_and_a_script_name_nodes_alike(folder: Path) -> None:
     weighted = ("Conv", "Gemm", "BatchNormalization")
     found = [
         [n.name for n in to_onnx(module, x, exporter=exporter).graph.node if n.op_type in weighted]
-        for exporter in ("export", "trace", "script")
+        for exporter in ("export", "trace", "script", "script")  # converting once leaves the module as it was
     ]
-    assert found == [["features/0/Conv", "features/1/BatchNormalization", "head/Gemm"]] * 3
+    assert found == [["features/0/Conv", "features/1/BatchNormalization", "head/Gemm"]] * 4
 
 
 def test_names_of_columns_and_classes_reach_the_table() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ def compiled(module: Any, call: Call, tensors: Sequence[Any]) -> Any:
     """The arguments of `call` are written out around the tensors, and the places of what comes back behind the call."""
     import torch
 
-    inner = module if isinstance(module, torch.jit.ScriptModule) else torch.jit.script(module)
+    inner = _apart(module if isinstance(module, torch.jit.ScriptModule) else torch.jit.script(module))
     args, kwargs = call.arguments(tensors)
     places = [place for _, place, _ in leaves(inner(*args, **kwargs))]
     given = [_written(a) for a in call.args] + [f"{k}={_written(a)}" for k, a in call.kwargs.items()]
@@ -29,6 +30,17 @@ def compiled(module: Any, call: Call, tensors: Sequence[Any]) -> Any:
         f"    return ({', '.join(f'y{place}' for place in places)},)\n"
     )
     return outer
+
+
+def _apart(module: Any) -> Any:
+    """A copy with code of its own: exporting writes the modules inside one another into the code, which modules of a class
+    share, and where that has been done once the names of those inside are lost."""
+    import torch
+
+    file = io.BytesIO()
+    torch.jit.save(module, file)
+    file.seek(0)
+    return torch.jit.load(file)
 
 
 def _name(i: int) -> str:
