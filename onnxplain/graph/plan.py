@@ -313,7 +313,7 @@ class Backward:
                 ins, outs = visit.inputs_in(slots), visit.outputs_in(slots)
                 if visit.direct is None or not visit.one_row or ins[0].dim() < 2 or ins[0].dim() != outs[0].dim():
                     break
-                _pass_on(visit, relevance, visit.direct(given, [x[:1] for x in ins], [y[:1] for y in outs]))
+                pass_on(visit, relevance, visit.direct(given, [x[:1] for x in ins], [y[:1] for y in outs]))
             done += 1
         for i, r in enumerate(relevance):
             if r is not None:
@@ -355,10 +355,10 @@ def _step(
         if observe is not None:
             carried = [p if a else None for p, a in zip(pulled, site.active, strict=False)]
             observe(visit.node, given, tuple(carried), site)
-    _pass_on(visit, relevance, pulled)
+    pass_on(visit, relevance, pulled)
 
 
-def _pass_on(visit: Visit, relevance: list[Tensor | None], pulled: Relevances) -> None:
+def pass_on(visit: Visit, relevance: list[Tensor | None], pulled: Relevances) -> None:
     """A node's relevances into the slots of its inputs."""
     for o in visit.frees:
         relevance[o] = None

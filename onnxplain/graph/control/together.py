@@ -16,7 +16,7 @@ from torch import Tensor
 from ...errors import RuleError
 from ...rules.base import Relevances, Site
 from ..graph import Graph
-from ..plan import Trace, Visit, settles
+from ..plan import Trace, Visit, pass_on, settles
 from .plans import Plan
 
 #: rows that are made ready at once
@@ -91,14 +91,7 @@ class Together:
                 given = (relevance[arrived[0]],) if len(arrived) == 1 else tuple([relevance[o] for o in arrived])
                 if given[0] is None and all(r is None for r in given):
                     continue
-                pulled = call(given, columns[k])
-                for o in visit.frees:
-                    relevance[o] = None
-                n = len(pulled)
-                for i, slot in visit.leaves:
-                    if i < n and (p := pulled[i]) is not None:
-                        before = relevance[slot]
-                        relevance[slot] = p if before is None else before + p
+                pass_on(visit, relevance, call(given, columns[k]))
         except (RuntimeError, LookupError, ValueError, TypeError, RuleError) as error:
             raise RuleError(f"node {visit.node.name!r} ({visit.node.op}) under {visit.rule!r}: {error}") from error
         return {v: found for v, slot in self.wanted if (found := relevance[slot]) is not None}
