@@ -125,7 +125,9 @@ def load(
 
         # a converter has used the example; it may hold more than tensors, or other samples than a fixed number of them
         shown = None if is_converted(source) and not fits(model, example) else example
-        run(model, shown, strict=verify == "always")
+        # a file that is compared as it stands is read by onnxruntime itself, which spares it a copy
+        path = source if isinstance(source, (str, os.PathLike)) and model.source is data else None
+        run(model, shown, strict=verify == "always", path=path)
     return model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -36,9 +37,10 @@ GUESSES = (32, 8, 64, 224)
 INTEGERS = (50, 2)
 
 
-def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
+def verify(model: Model, data: Any = None, strict: bool = False, path: str | os.PathLike[str] | None = None) -> bool:
     """Raises `VerificationError` where an output differs by more than 1e-4 of its largest value. False: not compared
-    (no data could be made up, or onnxruntime cannot run the model); with `strict` that raises, too."""
+    (no data could be made up, or onnxruntime cannot run the model); with `strict` that raises, too. `path`: a file of the
+    same bytes as the model's source."""
     from .data import prepare
 
     if model.source is None:
@@ -48,7 +50,7 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
     if odd := [n for n, s in (*model.inputs.items(), *model.outputs.items()) if s.sequence or s.optional]:
         return _skip(strict, f"{odd[:3]} are no tensors but sequences or optional values")
     try:
-        runtime = session(model.source)
+        runtime = session(model.source if path is None else os.fspath(path))
     except Exception as error:  # noqa: BLE001 — onnxruntime's errors have no common base
         return _skip(strict, f"onnxruntime cannot open the model: {first_line(error)}")
     tries = [prepare(model.inputs, data, model.dtype, model.device)] if data is not None else _made_up(model)

@@ -16,8 +16,8 @@ from .part import part
 HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
-def session(source: bytes) -> Any:
-    """An onnxruntime session on the CPU, without graph optimisations: one of them folds padding into max-pooling wrongly
+def session(source: bytes | str) -> Any:
+    """An onnxruntime session on the CPU for bytes or a path, without graph optimisations: one of them folds padding into max-pooling wrongly
     on negative data. Raises whatever onnxruntime raises; its errors have no common base."""
     import onnxruntime as ort
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -11,6 +12,8 @@ import torch
 from onnx import TensorProto, helper
 
 import onnxplain as ox
+from onnxplain import verify
+from onnxplain.frontend.runtime import session
 from onnxplain.layers.affine.merging import PIECE, scaled
 from tests.engine.models import CASES
 
@@ -20,6 +23,24 @@ def test_an_unchanged_file_is_compared_byte_by_byte() -> None:
     model = ox.load(data)
     assert model.source == data
     model.check()
+
+
+@pytest.mark.parametrize(("options", "whole"), [({}, True), ({"outputs": ["pooled"]}, False)], ids=["whole", "cut"])
+def test_onnxruntime_reads_a_whole_file_itself_and_a_cut_one_from_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, list[str]], whole: bool
+) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(CASES["cnn"].proto().SerializeToString())
+    opened: list[bytes | str] = []
+
+    def seen(source: bytes | str) -> Any:
+        opened.append(source)
+        return session(source)
+
+    monkeypatch.setattr(verify, "session", seen)
+    ox.load(path, **options)
+    assert [isinstance(s, str) for s in opened] == [whole]
+    assert not whole or opened == [str(path)]
 
 
 def test_a_file_without_verification_keeps_no_bytes() -> None:
