@@ -12,6 +12,7 @@ from ..kept import kept
 from ..kinds import Affine, Part
 from ..shapes import fold, unfold
 from .merging import Halved, along, nothing_below_zero, scaled, shifted, weights_of
+from .patches import are_patches, patches_transpose
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
 from .window import Window, channels_last, pad_list, per_channel
 
@@ -50,6 +51,7 @@ class Conv(Affine):
         self.register_buffer("b", bias)
         self.register_buffer("border", border)
         self.pointwise = is_pointwise(self.window, weight, groups)
+        self.patches = are_patches(self.window, groups)
 
     @classmethod
     def build(cls, node: OnnxNode) -> Conv | None:
@@ -101,6 +103,8 @@ class Conv(Affine):
         at, size, w = self.window, tuple(like.shape[2:]), weights_of(self.w, part)
         if self.pointwise and r.is_cpu:
             return unfold(pointwise_transpose(fold(r), w, at.strides, size), r.shape[0])
+        if self.patches and r.is_cpu:
+            return unfold(patches_transpose(fold(r), w, size), r.shape[0])
         # as fast as convolution_backward's input half, and it needs no stand-in for the input
         begin, end = at.pads_at(size)
         pads = begin
