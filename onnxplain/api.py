@@ -36,6 +36,7 @@ from .methods.sums import NonFinite
 from .methods.table import method_from
 from .model import Model
 from .precision import checked_precision, products
+from .result import checks
 from .sources import as_onnx, is_converted
 from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, named_axes, stored_labels
 
@@ -349,6 +350,8 @@ def _warn_incomplete(e: Explanation, method: Method) -> None:
     if method.promise == "conserving" and not method.values():  # what a condition stops is meant to be lost
         _warn_lost(e)
     if method.promise not in ("exact", "approximate"):
+        return
+    if checks.near(e.sums, e.goals, 1e-3):
         return
     worst = max((float(np.nanmax(np.abs(d))) for d in e.delta.values() if np.isfinite(d).any()), default=0.0)
     if worst > 1e-3:

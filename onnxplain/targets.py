@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,12 +76,14 @@ class Outputs(dict[str, Tensor]):
 class Selection:
     """A target resolved on data: seed = Σ coefficient at unit, per sample and target; or a callable.
 
-    `terms`: (units (samples, targets), coefficient). `labels`: one per target.
+    `terms`: (units (samples, targets), coefficient). `labels`: one per target. `fixed`: its units were given by number or
+    name, so that they are the same for all samples.
     """
 
     terms: tuple[tuple[np.ndarray, float], ...]
     labels: tuple[str, ...]
     scalar: Callable[[Outputs], Tensor] | None = None
+    fixed: bool = False
 
     @property
     def n_targets(self) -> int:
@@ -90,7 +92,14 @@ class Selection:
     @property
     def alike(self) -> bool:
         """Whether all samples have the same units."""
-        return self.scalar is None and all(bool((units == units[:1]).all()) for units, _ in self.terms)
+        return self.fixed or (self.scalar is None and all(bool((units == units[:1]).all()) for units, _ in self.terms))
+
+    def of(self, n: int) -> Selection | None:
+        """The same target on n other samples, whose outputs have the same units; None where it depends on the sample."""
+        if not self.fixed:
+            return None
+        terms = tuple((np.broadcast_to(units[:1], (n, self.n_targets)), c) for units, c in self.terms)
+        return replace(self, terms=terms)
 
     def units(self, n: int) -> np.ndarray:
         """(samples, targets) of n samples; −1 where the target is not one unit."""
@@ -103,7 +112,7 @@ class Selection:
         if self.scalar is not None:
             raise TargetError(f"a callable target cannot be explained in {len(variants)} variants at once: ask for one at a time")
         terms = tuple((np.repeat(units, len(variants), axis=1), c) for units, c in self.terms)
-        return Selection(terms, tuple(f"{label} | {v}" for label in self.labels for v in variants))
+        return Selection(terms, tuple(f"{label} | {v}" for label in self.labels for v in variants), fixed=self.fixed)
 
     def take(self, targets: slice, rows: Tensor | None = None) -> list[tuple[Tensor, float]]:
         """[(units (targets, rows), coefficient)] of some targets; `rows` repeats or picks samples."""
@@ -128,7 +137,7 @@ def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] 
         return Selection(((_best(flat, 1), 1.0),), ("predicted",))
     if isinstance(target, str) and target == "all" and "all" not in names.labels:
         units = np.broadcast_to(np.arange(size), (n, size))
-        return Selection(((units, 1.0),), tuple(names.label(u) for u in range(size)))
+        return Selection(((units, 1.0),), tuple(names.label(u) for u in range(size)), fixed=True)
     if isinstance(target, Top):
         if isinstance(target.k, bool) or not isinstance(target.k, (int, np.integer)) or not 1 <= target.k <= size:
             raise TargetError(f"Top({target.k}): output {output!r} has {size} units")
@@ -148,7 +157,8 @@ def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] 
     if not wanted:
         raise TargetError(f"the list of targets for output {output!r} is empty")
     picked = [names.unit(u) for u in wanted]
-    return Selection(((np.broadcast_to(np.array(picked), (n, len(picked))), 1.0),), tuple(names.label(u) for u in picked))
+    units = np.broadcast_to(np.array(picked), (n, len(picked)))
+    return Selection(((units, 1.0),), tuple(names.label(u) for u in picked), fixed=True)
 
 
 def _best(flat: np.ndarray, k: int) -> np.ndarray:

@@ -117,6 +117,7 @@ class CompiledBackward:
     """A `Backward` whose calls are one compiled function; an observer needs to see them and gets them as they are."""
 
     plan: Backward
+    hot = None  # what is compiled is given tensors
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.plan, name)

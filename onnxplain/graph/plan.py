@@ -16,7 +16,7 @@ from ..layers.base import Layer
 from ..layers.control import Control
 from ..layers.kinds import Elementwise
 from ..layers.shapes import stand_in
-from ..rules.base import Prepared, Relevances, Rule, Single, Site
+from ..rules.base import Hot, Prepared, Relevances, Rule, Single, Site
 from .graph import Graph, Node
 from .overwriting import overwriting
 from .pairing import Pairing, steady
@@ -170,7 +170,6 @@ class Visit:
         ys, ys0 = pair.of(self.makes, trace, trace0)
         return Site(layer, xs, ys, xs0, ys0, self.nonnegative, self.active, self.rectified)
 
-
     def across(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site | None:
         """Where all rows at x meet all rows at the baseline, the node with axes (baseline, row, …): its values side by side,
         none of them copied. None where they meet otherwise, or where what it makes is larger than what it reads."""
@@ -210,6 +209,7 @@ class Backward:
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
         self.calls = [(v, v.single, *self._slots(v)) for v in self.visits]
+        self.hot = self._hot()
 
     @cached_property
     def moves(self) -> list[tuple[list[int], list[int], list[int]]]:
@@ -271,18 +271,21 @@ class Backward:
     def run(
         self,
         trace: Trace,
-        seeds: Mapping[str, Tensor],
+        seeds: Mapping[str, Tensor] | Hot,
         trace0: Trace | None = None,
         pairing: Pairing | None = None,
         observe: Observer | None = None,
         rows: int = 1,
     ) -> dict[str, Tensor]:
         """Relevance at the wanted values that it reaches. `rows`: seeds are one row, which stands for that many on the first
-        axis of their values."""
+        axis of their values; one that is zero but at some units is a `Hot`, where the walk can start there."""
         relevance: list[Tensor | None] = [None] * self.size
+        slots: list[Any] = trace.slots
+        if isinstance(seeds, Hot):
+            start, x, y, to = self.hot  # type: ignore[misc]
+            relevance[to], seeds = start(seeds, slots[x], slots[y]), {}
         for v, r in seeds.items():
             relevance[self.index[v]] = r
-        slots: list[Any] = trace.slots
         plain = trace0 is None and observe is None
         calls = self.calls if rows == 1 else self.calls[self._one_row(relevance, slots, rows) :]
         try:
@@ -319,6 +322,15 @@ class Backward:
             if r is not None:
                 relevance[i] = r.expand(-1, rows, *r.shape[2:])
         return done
+
+    def _hot(self) -> tuple[Callable[[Hot, Tensor, Tensor], Tensor], int, int, int] | None:
+        """How a walk starts at single units of its only value: the rule of the node that makes it, the slots of that node's
+        input and output, and the slot for its input's relevance."""
+        for visit, single, x, y, _, to, frees in self.calls[:1]:
+            alone = single is not None and frees and not visit.rectified and visit.node.outputs == self.seeds
+            start = visit.rule.hot(visit.node.layer) if alone else None
+            return None if start is None else (start, x, y, to)
+        return None
 
     def _slots(self, visit: Visit) -> tuple[int, int, int, int, bool]:
         """Of a visit that is `single`: the slots of its input and output, and of their relevances, input's first; and
@@ -384,4 +396,3 @@ def walked(graph: Graph, seeds: Iterable[str], sources: Sequence[str]) -> tuple[
         and any(v in active and n.layer.carries(i) for i, v in enumerate(n.inputs))
     ]
     return active, nodes
-

@@ -31,6 +31,7 @@ class Affine(Layer):
     adjoint_reads: ClassVar[frozenset[str]] = frozenset()
     makes_anew: ClassVar[bool] = False  # True where `forward` and `transpose` return memory that no other tensor shares
     family: ClassVar[str] = "other"  # convolution | dense | average | scale | batch_norm | resize | other
+    picks: bool = False  # True where rows of y are vectors, and `picked` is given
 
     def linear(self, x: Tensor, part: Part = "all") -> Tensor:
         raise NotImplementedError
@@ -40,6 +41,10 @@ class Affine(Layer):
 
     def bias(self, like: Tensor) -> Tensor | None:
         return None
+
+    def picked(self, units: Tensor) -> Tensor:
+        """The rows of J for some units of y, where J is a matrix that is there: (…, features of x). A hook."""
+        raise NotImplementedError
 
     def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Affine | None:
         """The same layer over weights change(w) and this bias (it broadcasts against y), so that one kernel computes

@@ -18,6 +18,8 @@ AUTO_BYTES = 16 * 2**20
 #: and as much more, up to `MOST_BYTES`, as it takes for a chunk's values to be this many times as large as the weights, which
 #: every chunk reads anew
 PER_WEIGHT, MOST_BYTES = 4, 128 * 2**20
+#: targets beside which samples are as welcome: what is made once for a walk's targets is by then a small part
+MANY = 16
 #: the same where nodes run step by step: what a step reads is small anyway, and each chunk goes through all steps
 STEPPED_BYTES = 256 * 2**20
 #: what the sums of all targets may take where nothing is asked
@@ -172,6 +174,9 @@ def sizes(
     else:
         most = max(budget // 2, budget - need.row * rows)
         targets = max(1, min(n_targets, most // max(need.target * rows, 1)))
+        if targets > MANY:  # as many samples, then, as fit beside MANY targets
+            side = budget // max(need.row + need.target * MANY, 1)
+            targets = max(MANY, min(targets, (budget // min(max(side, rows), n_samples) - need.row) // max(need.target, 1)))
         fit = max(1, budget // max(need.row + need.target * targets, 1))
     if max_memory is not None:
         targets = max(together, min(targets, group, need.targets(bound, rows)))

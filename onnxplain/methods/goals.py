@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import InputError, RuleError
 from ..graph.pairing import Pairing
 from ..graph.plan import Trace
+from ..rules.base import Hot
 from ..targets import PerSample, Selection, resolve
 from .base import Method
 from .problem import Problem
@@ -32,7 +33,7 @@ from .seeds import (
 @dataclass(frozen=True, eq=False)
 class Goals:
     """`labels`: unit labels by output. `n`: samples in the whole data. `fixed`: rows the model insists on, if it does.
-    `passed`: the last forward pass at a baseline, if of one row."""
+    `passed`: the last forward pass at a baseline, if of one row; `found`: targets that are the same for all samples."""
 
     problem: Problem
     method: Method
@@ -41,6 +42,7 @@ class Goals:
     n: int
     fixed: int | None
     passed: dict[tuple[int, ...], tuple[tuple[Tensor, ...], Trace]] = field(default_factory=dict)
+    found: dict[tuple[str, torch.Size], Selection] = field(default_factory=dict)
 
     def select(self, asked: Asked, trace: Trace, rows: np.ndarray) -> Selection:
         """The target resolved on these samples."""
@@ -55,9 +57,13 @@ class Goals:
                 f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}}), or None if all of it belongs to "
                 "one sample, as the boxes that a detector finds"
             )
+        key = asked.name, y.shape[1:]
+        if key in self.found and (same := self.found[key].of(len(rows))) is not None:
+            return same
         exact = y if y.dtype in (torch.float32, torch.float64) else y.double()
-        found = resolve(target, at.output, exact.cpu().numpy(), self.labels.get(at.output))
-        return found.times(self.method.variants())
+        found = resolve(target, at.output, exact.cpu().numpy(), self.labels.get(at.output)).times(self.method.variants())
+        self.found[key] = found
+        return found
 
     def _predicted_value(self, asked: Asked, trace: Trace) -> str:
         """The output itself; before an ArgMax, whose units are others, the value it was computed from."""
@@ -187,9 +193,10 @@ class Goals:
         repetitions: int,
         targets: slice,
         one_row: bool = False,
-    ) -> dict[str, Tensor]:
+        hot: bool = False,
+    ) -> dict[str, Tensor] | Hot:
         """The relevance that starts a walk of `repetitions` times all samples, by explained value; with `one_row`, one
-        row of it, which stands for all."""
+        row of it, which stands for all. With `hot` it may be told by the units alone."""
         seeding, n = self.method.seeding(), len(samples)
         if one_row:
             (at,) = asked.at
@@ -209,11 +216,26 @@ class Goals:
         (at,) = asked.at
         native = ys[at.value][0]
         y_rows = at.rows_first(native)
+        if hot and len(selection.terms) == 1 and at.axis == 0 and native.dim() == 2:
+            return self._hot(asked, selection, y_rows, samples if local is None else samples[local], local, targets)
         seed = one_hot(selection, y_rows, local, targets)
         if starts_with_output(seeding) and len(selection.terms) > 1:
             return {at.value: at.native(seed * y_rows, native)}  # a contrast starts with each unit's own value
         factor = seeding_factor(seeding, picked(selection, y_rows, local), samples if local is None else samples[local], targets, self._made_by(asked))
         return {at.value: at.native(seed if isinstance(factor, float) and factor == 1 else seed * factor, native)}
+
+
+    def _hot(
+        self, asked: Asked, selection: Selection, y: Tensor, samples: np.ndarray, local: np.ndarray | None, targets: slice
+    ) -> Hot:
+        """The seed of targets that are one unit each; one row of units where all samples have the same."""
+        rows = np.zeros(1, dtype=np.int64) if selection.alike else local
+        ((units, c),) = selection.take(targets, None if rows is None else torch.from_numpy(rows))
+        seed = Hot(units.to(y.device), y.new_full((units.shape[0], y.shape[0], 1), c))
+        seeding = self.method.seeding()
+        if starts_with_output(seeding):
+            return seed.times(seed.of(y))
+        return seed.times(seeding_factor(seeding, picked(selection, y, local), samples, targets, self._made_by(asked)))
 
 
 def _scaled(gradient: Tensor, y: Tensor, seeding: Any) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -225,20 +225,28 @@ class Runner:
                 if self.progress is not None and group.stop == most:
                     self.progress(real * step.k)
             for a in p.asked:
-                if (end := selected[a.name].n_targets) > begin:
-                    self._finish(results, sums, a, slice(begin, min(group.stop, end)), end, start, real, trace)
+                end = selected[a.name].n_targets
+                for targets in self._walked(group, end, chunks):
+                    self._finish(results, sums, a, targets, end, start, real, trace)
+
+    def _walked(self, group: slice, end: int, chunks: Sizes) -> Iterator[slice]:
+        """The targets of a group that are walked together, of `end` altogether."""
+        together = max(1, len(self.method.variants()))
+        size = max(together, chunks.targets // together * together)
+        end = min(group.stop, end)
+        return (slice(t, min(t + size, end)) for t in range(group.start, end, size))
 
     def _finish(
-        self, results: Results, sums: Sums, asked: Asked, group: slice, n_targets: int, start: int, real: int, trace: Trace
+        self, results: Results, sums: Sums, asked: Asked, targets: slice, n_targets: int, start: int, real: int, trace: Trace
     ) -> None:
-        """The sums of a group of targets into the results."""
-        by_input = sums.by_input(asked.name, trace)
+        """The sums of targets that were walked together into the results."""
+        by_input = sums.by_input(asked.name, targets.start, trace)
         for i, r in by_input.items():
-            results.put(results.attributions, (i, asked.name), start, r[:, :real].movedim(0, -1), group, n_targets)
-        for v, r in sums.by_layer(asked.name, trace).items():
-            results.put(results.layers, (v, asked.name), start, r[:, :real].movedim(0, -1), group, n_targets)
-        total = sums.total(by_input, group.stop - group.start)
-        results.put(results.sums, asked.name, start, total[:, :real].T, group, n_targets)
+            results.put(results.attributions, (i, asked.name), start, r[:, :real].movedim(0, -1), targets, n_targets)
+        for v, r in sums.by_layer(asked.name, targets.start, trace).items():
+            results.put(results.layers, (v, asked.name), start, r[:, :real].movedim(0, -1), targets, n_targets)
+        total = sums.total(asked.name, by_input, targets.stop - targets.start)
+        results.put(results.sums, asked.name, start, total[:, :real].T, targets, n_targets)
 
     def _step(
         self,
@@ -262,18 +270,15 @@ class Runner:
         if (sink := self.audit) is not None:
             observe = lambda node, given, pulled, site: sink(node, site, given, pulled, step.weights)
         differences = Differences(self.method.layer_factor, trace, trace0, pairing)
-        together = max(1, len(self.method.variants()))
-        size = max(together, chunks.targets // together * together)
         total = at if pairing is None else pairing.rows
         for a in p.asked:
             s = selected[a.name]
             one_row = observe is None and total > 1 and self.goals.alike(a, s)
-            end = min(group.stop, s.n_targets)
-            for t in range(group.start, end, size):
-                targets = slice(t, min(t + size, end))
-                seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row)
+            hot = observe is None and trace0 is None and p.walks[a.name].hot is not None
+            for targets in self._walked(group, s.n_targets, chunks):
+                seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row, hot)
                 relevance = p.walks[a.name].run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
-                sums.add(a.name, step, slice(t - group.start, targets.stop - group.start), relevance, differences)
+                sums.add(a.name, step, targets.start, relevance, differences)
                 if self.max_memory is not None:
                     del seeds, relevance
                     give_back()

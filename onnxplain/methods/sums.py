@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -16,8 +17,8 @@ from .base import Statistic, Step
 from .problem import Problem, rows_first
 from .sample_axes import Layouts, layer_rows
 
-#: (value, asked)
-Key = tuple[str, str]
+#: (value, asked, the first of some targets that are walked together)
+Key = tuple[str, str, int]
 
 
 class NonFinite(OnnxplainError):
@@ -26,7 +27,7 @@ class NonFinite(OnnxplainError):
 
 @dataclass(eq=False)
 class Sums:
-    """The running sums of one chunk of `n` samples: (targets, samples, …) for each value and what is asked.
+    """The running sums of one chunk of `n` samples: (targets, samples, …) for each value, what is asked and some of its targets.
 
     `statistic` of the repetitions; `layouts`: where internal values hold the samples, if that was looked for;
     `first`: for a variance, each value's first repetition."""
@@ -35,12 +36,12 @@ class Sums:
     n: int
     statistic: Statistic = "mean"
     layouts: Layouts = field(default_factory=dict)
-    totals: dict[Key, list[Tensor]] = field(default_factory=dict)
-    layers: dict[Key, list[Tensor]] = field(default_factory=dict)
-    first: dict[tuple[str, Key, int], Tensor] = field(default_factory=dict)
+    totals: dict[Key, Tensor] = field(default_factory=dict)
+    layers: dict[Key, Tensor] = field(default_factory=dict)
+    first: dict[tuple[str, Key], Tensor] = field(default_factory=dict)
 
-    def add(self, asked: str, step: Step, targets: slice, relevance: Mapping[str, Tensor], differences: Differences) -> None:
-        """One walk's relevance, for some targets."""
+    def add(self, asked: str, step: Step, start: int, relevance: Mapping[str, Tensor], differences: Differences) -> None:
+        """One walk's relevance, for some targets, `start` the first."""
         p = self.problem
         for s in p.sources:
             if (r := relevance.get(s.value)) is not None:
@@ -50,51 +51,53 @@ class Sums:
                 late = factor is not None and self.statistic == "mean" and factor.shape[0] == self.n < r.shape[1]
                 if factor is not None and not late:
                     r = r * factor
-                r = self._powers("source", (s.value, asked), r, step, targets)
-                r = _weighted(r, step, self.n)
-                _accumulate(self.totals.setdefault((s.value, asked), []), r * factor if late else r, targets)  # type: ignore[operator]
+                key = s.value, asked, start
+                r = _weighted(self._powers("source", key, r, step), step, self.n)
+                _accumulate(self.totals, key, r * factor if late else r)  # type: ignore[operator]
         for v in p.layers:
             if (r := relevance.get(v)) is not None:
                 r = differences.scaled(v, r)
                 r = layer_rows(v, r, step.k * self.n, self.layouts)
-                r = self._powers("layer", (v, asked), r, step, targets)
-                _accumulate(self.layers.setdefault((v, asked), []), _weighted(r, step, self.n), targets)
+                key = v, asked, start
+                _accumulate(self.layers, key, _weighted(self._powers("layer", key, r, step), step, self.n))
 
-    def by_source(self, asked: str) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
-        """(source, the inputs it stands for, its sum) for the sources that relevance reached."""
+    def by_source(self, asked: str, start: int) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
+        """(source, the inputs it stands for, its sum) for the sources that relevance reached; `start`: of some targets that
+        were walked together, the first."""
         for s in self.problem.sources:
-            if parts := self.totals.get((s.value, asked)):
-                yield s.value, s.inputs, self._finished(parts)
+            if (total := self.totals.get((s.value, asked, start))) is not None:
+                yield s.value, s.inputs, self._finished(total)
 
-    def by_layer(self, asked: str, trace: Trace) -> dict[str, Tensor]:
+    def by_layer(self, asked: str, start: int, trace: Trace) -> dict[str, Tensor]:
         """The same for internal values, those included that stand for an input in a way of their own."""
-        out = {v: self._finished(parts) for v in self.problem.layers if (parts := self.layers.get((v, asked)))}
+        found = {v: self.layers.get((v, asked, start)) for v in self.problem.layers}
+        out = {v: self._finished(total) for v, total in found.items() if total is not None}
         for s in self.problem.sources:
-            if s.back is not None and (parts := self.totals.get((s.value, asked))):
-                out[s.value] = s.back.at_source(trace, self._finished(parts))
+            if s.back is not None and (total := self.totals.get((s.value, asked, start))) is not None:
+                out[s.value] = s.back.at_source(trace, self._finished(total))
         return out
 
-    def by_input(self, asked: str, trace: Trace) -> dict[str, Tensor]:
-        """(targets, samples, *input axes) for every model input that relevance reached; raises `NonFinite`."""
+    def by_input(self, asked: str, start: int, trace: Trace) -> dict[str, Tensor]:
+        """(targets, samples, *input axes) for every model input that relevance reached."""
         out: dict[str, Tensor] = {}
-        for source, inputs, r in self.by_source(asked):
+        for source, inputs, r in self.by_source(asked, start):
             for i in inputs:
                 back = r if source == i else self.problem.to_input(source, i, r, trace)
                 if back is not None:
                     out[i] = out[i] + back if i in out else back
-        for i, r in out.items():
-            if not all_finite(r):
-                raise NonFinite(f"the attribution of input {i!r} for {asked!r}")
         return out
 
-    def total(self, by_input: Mapping[str, Tensor], n_targets: int) -> Tensor:
-        """(targets, samples): over all inputs."""
+    def total(self, asked: str, by_input: Mapping[str, Tensor], n_targets: int) -> Tensor:
+        """(targets, samples): over all inputs; raises `NonFinite`."""
         sums = [r.reshape(*r.shape[:2], -1).sum(2) for r in by_input.values()]
+        for (i, r), total in zip(by_input.items(), sums, strict=True):
+            if not (math.isfinite(total.sum()) or all_finite(r)):  # a finite sum has finite terms
+                raise NonFinite(f"the attribution of input {i!r} for {asked!r}")
         if not sums:
             return torch.zeros(n_targets, self.n)
         return torch.stack(sums).sum(0) if len(sums) > 1 else sums[0]
 
-    def _powers(self, kind: str, key: Key, r: Tensor, step: Step, targets: slice) -> Tensor:
+    def _powers(self, kind: str, key: Key, r: Tensor, step: Step) -> Tensor:
         """What is summed up over repetitions, (T, k·n, …): r; r²; or r and r², on a last axis, of what r differs by
         from its first repetition, so that equal numbers have no variance."""
         if self.statistic == "mean":
@@ -102,11 +105,10 @@ class Sums:
         if self.statistic == "square":
             return r * r
         parts = r.reshape(r.shape[0], step.k, self.n, *r.shape[2:])
-        d = parts - self.first.setdefault((kind, key, targets.start), parts[:, :1])
+        d = parts - self.first.setdefault((kind, key), parts[:, :1])
         return torch.stack([d, d * d], -1).reshape(*r.shape, 2)
 
-    def _finished(self, parts: list[Tensor]) -> Tensor:
-        total = _joined(parts)
+    def _finished(self, total: Tensor) -> Tensor:
         return (total[..., 1] - total[..., 0] ** 2).clamp(min=0) if self.statistic == "variance" else total
 
 
@@ -140,16 +142,6 @@ def _weighted(r: Tensor, step: Step, n: int) -> Tensor:
     return total.reshape(r.shape[0], n, *r.shape[2:])
 
 
-def _accumulate(parts: list[Tensor], r: Tensor, targets: slice) -> None:
-    """Chunks of targets lie one after the other in the list; later steps add to what is there."""
-    start = 0
-    for i, part in enumerate(parts):
-        if start == targets.start:
-            parts[i] = part + r
-            return
-        start += part.shape[0]
-    parts.append(r)
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+def _accumulate(sums: dict[Key, Tensor], key: Key, r: Tensor) -> None:
+    before = sums.get(key)
+    sums[key] = r if before is None else before + r

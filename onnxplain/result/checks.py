@@ -39,6 +39,11 @@ def relative(sums: np.ndarray, goals: np.ndarray, mass: np.ndarray) -> np.ndarra
     return (sums - goals) / np.maximum(np.maximum(np.abs(goals), CANCELLED * mass), np.finfo(np.float64).tiny)
 
 
+def near(sums: Mapping[str, np.ndarray], goals: Mapping[str, np.ndarray], rtol: float) -> bool:
+    """Whether all sums are as near to their goals as |relative| <= rtol, by the goals alone: no attribution is looked at."""
+    return all(bool((np.abs(sums[out] - goal) <= rtol * np.abs(goal)).all()) for out, goal in goals.items())
+
+
 def check(e: Explanation, rtol: float) -> None:
     """Raises `ConservationError` for the worst sample and target of the worst output."""
     hint = "; e.audit() lists, node by node, where relevance was lost" if e.audit_source is not None else ""

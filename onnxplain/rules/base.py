@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
@@ -61,6 +61,22 @@ class Prepared(NamedTuple):
     apply: Callable[[Relevances, Sequence[Tensor]], Relevances]
 
 
+@dataclass(frozen=True, eq=False)
+class Hot:
+    """Relevance that is zero but at one unit of each row: `amount` (T, rows, 1) at `units` (T, rows); one row of units may
+    stand for all. What a dense layer on top makes of it are rows of its weights."""
+
+    units: Tensor
+    amount: Tensor
+
+    def times(self, factor: Tensor | float) -> Hot:
+        return replace(self, amount=self.amount * factor)
+
+    def of(self, y: Tensor) -> Tensor:
+        """(T, rows, 1): a value (rows, units) at the units."""
+        return y.gather(1, self.units.expand(-1, y.shape[0]).T).T[..., None]
+
+
 class Rule:
     """(site, one relevance per output) → one relevance per input; all with a leading target axis, (T, *value shape).
 
@@ -70,7 +86,7 @@ class Rule:
     holds at the outputs. `takes_rectified`: the rule is right where its site is `rectified`.
     `direct(layer)`: what the rule comes to on a layer whose flags it does not read, (relevance, inputs, outputs) →
     relevances, or None. `single(layer, rectified)`: the same for a layer of one input and one output, which may be known to
-    be `rectified`, or None. `prepared(layer, active)`: the rule in two, for layers whose rows have nothing to do with each
+    be `rectified`, or None. `hot(layer)`: the same for relevance that is zero but at one unit of each row, or None. `prepared(layer, active)`: the rule in two, for layers whose rows have nothing to do with each
     other, or None.
     """
 
@@ -91,6 +107,9 @@ class Rule:
         return None
 
     def single(self, layer: Layer, rectified: bool) -> Single | None:
+        return None
+
+    def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return None
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:

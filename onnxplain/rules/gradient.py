@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..layers.base import Layer
 from ..layers.kinds import Affine, Elementwise, Routing, alone
-from .base import Prepared, Relevances, Rule, Single, Site, only
+from .base import Hot, Prepared, Relevances, Rule, Single, Site, only
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Adjoint(Rule):
         if alone(layer) and type(layer).adjoint is Elementwise.adjoint:
             return layer.pull
         return lambda r, x, y: layer.adjoint((r,), (x,), (y,))[0]
+
+    def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+        if isinstance(layer, Affine) and layer.picks and type(layer).adjoint is Affine.adjoint:
+            return lambda r, x, y: r.amount * layer.picked(r.units)
+        return None
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         if not isinstance(layer, Elementwise) or type(layer).adjoint is not Elementwise.adjoint:

@@ -19,6 +19,7 @@ from .base import (
     INPUTS,
     INPUTS_AND_OUTPUTS,
     NOTHING,
+    Hot,
     Prepared,
     Relevances,
     Rule,
@@ -56,6 +57,9 @@ class Epsilon(Rule):
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, self.epsilon, self.bias, rectified)
 
+    def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+        return hot_contribution(layer, self.epsilon, self.bias)
+
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return contributions(layer, active, self.epsilon, self.bias)
 
@@ -82,6 +86,9 @@ class Zero(Rule):
 
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, 0.0, self.bias, rectified)
+
+    def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+        return hot_contribution(layer, 0.0, self.bias)
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return contributions(layer, active, 0.0, self.bias)
@@ -219,6 +226,13 @@ def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool) -> S
     if bias == "absorb":
         return lambda r, x, y: times(x, layer.transpose(ratio(r, y, epsilon, rectified), x), layer)
     return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
+
+
+def hot_contribution(layer: Layer, epsilon: float, bias: Bias) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+    """`contribution` of relevance at single units: no product, as the other units have none."""
+    if bias != "absorb" or not isinstance(layer, Affine) or not layer.picks:
+        return None
+    return lambda r, x, y: (ratio(r.amount, r.of(y), epsilon) * layer.picked(r.units)).mul_(x)
 
 
 def _affine(layer: Affine, r: Tensor, x: Tensor, y: Tensor, epsilon: float, bias: Bias, rectified: bool) -> Tensor:

@@ -46,6 +46,7 @@ class Linear(Affine):
         # F.linear takes a bias of one number per feature
         self.plain = side == "right" and weight.dim() == 2 and not self.vector and not flip
         self.fused = self.plain and (bias is None or bias.shape == weight.shape[1:])
+        self.picks = self.plain
 
     @classmethod
     def build(cls, node: OnnxNode) -> Linear | None:
@@ -133,6 +134,9 @@ class Linear(Affine):
             g = (w @ r[..., None])[..., 0] if len(shape) == 1 else w @ r
         g = sum_to(g, shape)
         return g.mT if self.flip else g
+
+    def picked(self, units: Tensor) -> Tensor:
+        return self.w.mT[units]
 
     def bias(self, like: Tensor) -> Tensor | None:
         return self.b

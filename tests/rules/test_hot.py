@@ -1,0 +1,35 @@
+"""Relevance at single units, told by the units: the same numbers as the whole relevance, most of it zeros."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from onnxplain.layers.affine.linear import Linear
+from onnxplain.rules import Epsilon, Zero
+from onnxplain.rules.base import Hot, Rule
+from onnxplain.rules.gradient import Adjoint
+
+made = torch.Generator().manual_seed(0)
+
+
+@pytest.mark.parametrize("rule", [Adjoint(), Epsilon(0.1), Zero()], ids=repr)
+@pytest.mark.parametrize("rows", [1, 4], ids=["one unit for all", "a unit for each row"])
+def test_units_and_zeros_give_the_same(rule: Rule, rows: int) -> None:
+    w, x = torch.randn(5, 7, generator=made, dtype=torch.float64), torch.randn(4, 5, generator=made, dtype=torch.float64)
+    layer = Linear(w, torch.randn(7, generator=made, dtype=torch.float64))
+    y = layer(x)
+    units = torch.randint(7, (3, rows), generator=made)
+    amount = torch.randn(3, 4, 1, generator=made, dtype=torch.float64)
+    whole = torch.zeros(3, 4, 7, dtype=torch.float64).scatter(2, units.expand(3, 4)[..., None], amount)
+    start, plain = rule.hot(layer), rule.single(layer, False)
+    assert start is not None and plain is not None
+    expected = plain(whole, x, y)
+    assert expected is not None
+    torch.testing.assert_close(start(Hot(units, amount), x, y), expected, rtol=1e-12, atol=1e-14)
+
+
+def test_a_bias_that_is_shared_out_needs_the_whole_relevance() -> None:
+    layer = Linear(torch.ones(5, 7), torch.ones(7))
+    assert Epsilon(bias="distribute").hot(layer) is None
+    assert Epsilon().hot(Linear(torch.ones(5, 7), side="left", flip=True)) is None
