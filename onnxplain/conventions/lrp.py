@@ -11,13 +11,14 @@ from ..rules.attention import FrozenStatistics
 from ..rules.base import Rule
 from ..rules.composites import Composite, Row, composite_from
 from ..rules.first_layer import Flat, WSquare, ZBox
+from ..rules.gamma import Gamma
 from ..rules.gradient import Adjoint
 from ..rules.hooked import EpsilonOnMoves
 from ..rules.lrp import Epsilon, Norm, Pass, Zero
 from ..rules.lxt import Unsigned
 from ..rules.pooling import WinnerTakesAll
 from ..rules.products import Half, Signal
-from ..rules.signed import AlphaBeta, Gamma, PositiveWeights, ZPlus
+from ..rules.signed import AlphaBeta, PositiveWeights, ZPlus
 from .preset import Preset, left_at_default
 
 #: rule → the library's form of it

@@ -16,11 +16,12 @@ from ..layers.base import Layer
 from ..layers.control import Control
 from ..layers.kinds import Elementwise
 from ..layers.shapes import stand_in
-from ..rules.base import Hot, Prepared, Relevances, Rule, Single, Site
+from ..rules.base import Hot, Mixed, Prepared, Relevances, Rule, Single, Site
 from .graph import Graph, Node
 from .overwriting import overwriting
 from .pairing import Pairing, steady
 from .rectified import rectified
+from .signs import mixed
 
 #: (node, relevance at its outputs, relevance at its inputs, site): sees every node of a walk
 Observer = Callable[[Node, Relevances, Relevances, Site], None]
@@ -97,6 +98,8 @@ class Forward:
         return Trace(slots, self.index)
 
 
+#: what a `Site` is told beside its values: `nonnegative`, `active`, `rectified`, `positive`, `mixed`
+Known = tuple[tuple[bool, ...], tuple[bool, ...], bool, bool, Mixed | None]
 #: a node, its function, the slot it reads (or what takes several from theirs), the slot it fills (or several), those
 #: that are freed after it
 Call = tuple[Node, Callable[..., Any], int, Callable[[list[Any]], Sequence[Any]] | None, int, Sequence[int] | None, list[int]]
@@ -150,9 +153,8 @@ class Visit:
     arrives: tuple[int, ...]
     leaves: tuple[tuple[int, int], ...]
     frees: tuple[int, ...]
-    nonnegative: tuple[bool, ...]
     active: tuple[bool, ...]
-    rectified: bool
+    known: Known
 
     def site(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site:
         """The node with its values in a forward pass, beside those of the baseline's if there is one."""
@@ -162,13 +164,13 @@ class Visit:
         if trace0 is None:
             slots = trace.slots  # a walk reads no value that its forward pass did not make
             ins = self.inputs_in(slots)[:1] if self.settles else self.inputs_in(slots)
-            return Site(layer, ins, self.outputs_in(slots), None, None, self.nonnegative, self.active, self.rectified)
+            return Site(layer, ins, self.outputs_in(slots), None, None, *self.known)
         pair = pairing or Pairing()
         if self.settles and self.node.layer.strict:
             steady(*pair.of(self.reads[1:], trace, trace0))
         xs, xs0 = pair.of(reads, trace, trace0)
         ys, ys0 = pair.of(self.makes, trace, trace0)
-        return Site(layer, xs, ys, xs0, ys0, self.nonnegative, self.active, self.rectified)
+        return Site(layer, xs, ys, xs0, ys0, *self.known)
 
     def across(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site | None:
         """Where all rows at x meet all rows at the baseline, the node with axes (baseline, row, …): its values side by side,
@@ -178,7 +180,7 @@ class Visit:
         if trace[self.reads[0]].shape != trace[self.makes[0]].shape:
             return None
         (xs, xs0), (ys, ys0) = (pairing.cross(names, trace, trace0) for names in (self.reads, self.makes))
-        return Site(self.node.layer, xs, ys, xs0, ys0, self.nonnegative, self.active, self.rectified)
+        return Site(self.node.layer, xs, ys, xs0, ys0, *self.known)
 
 
 class Backward:
@@ -230,20 +232,21 @@ class Backward:
         """Bytes of the constants of its layers."""
         return sum(b.numel() * b.element_size() for n in self.nodes for b in n.layer.buffers())
 
-    def _visit(
-        self, n: Node, rule: Rule, graph: Graph, active: frozenset[str], stand_for: Mapping[str, str]
-    ) -> Visit:
+    def _visit(self, n: Node, rule: Rule, graph: Graph, active: frozenset[str], stand_for: Mapping[str, str]) -> Visit:
         """One node's place in the walk; notes what the forward pass must keep for it."""
-        reads = rule.reads(n.layer)
-        rectified = rule.takes_rectified and len(n.outputs) == 1 and n.outputs[0] in stand_for
-        makes = (stand_for[n.outputs[0]],) if rectified else n.outputs
+        reads, slot = rule.reads(n.layer), graph.slots
+        positive = rule.takes_rectified and len(n.outputs) == 1 and n.outputs[0] in stand_for
+        nonnegative = tuple([v in graph.nonnegative for v in n.inputs])
+        if positive and not any(nonnegative[:1]):
+            reads |= rule.reads_where_positive
+        makes = (stand_for[n.outputs[0]],) if positive else n.outputs
+        known = (makes != n.outputs, positive and "outputs" in reads, mixed(graph, n.inputs))
         if "inputs" in reads:
             self.keep.update(n.inputs)
         if "outputs" in reads:
             self.keep.update(makes)
         if settles(n):
             self.keep.update(v for i, v in enumerate(n.inputs) if not n.layer.carries(i))
-        slot, known = graph.slots, graph.nonnegative
         carries = tuple([v in active and n.layer.carries(i) for i, v in enumerate(n.inputs)])
         direct = None if settles(n) else rule.direct(n.layer)
         blind, apart = direct is not None and not reads, n.layer.keeps_rows()
@@ -251,7 +254,7 @@ class Backward:
             node=n,
             rule=rule,
             direct=direct,
-            single=rule.single(n.layer, rectified) if len(n.inputs) == 1 == len(n.outputs) and not settles(n) else None,
+            single=rule.single(n.layer, known[0]) if len(n.inputs) == 1 == len(n.outputs) and not settles(n) else None,
             blind=blind,
             one_row=blind and apart and len(n.inputs) == 1,
             pointwise=rule.prepared(n.layer, carries) if apart and isinstance(n.layer, Elementwise) else None,
@@ -263,9 +266,8 @@ class Backward:
             arrives=tuple([slot[v] for v in n.outputs]),
             leaves=tuple([(i, slot[v]) for i, v in enumerate(n.inputs) if carries[i]]),
             frees=tuple([slot[v] for v in n.outputs if v not in self.wanted]),
-            nonnegative=tuple([v in known for v in n.inputs]),
             active=carries,
-            rectified=rectified,
+            known=(nonnegative, carries, *known),
         )
 
     def run(
@@ -327,7 +329,7 @@ class Backward:
         """How a walk starts at single units of its only value: the rule of the node that makes it, the slots of that node's
         input and output, and the slot for its input's relevance."""
         for visit, single, x, y, _, to, frees in self.calls[:1]:
-            alone = single is not None and frees and not visit.rectified and visit.node.outputs == self.seeds
+            alone = single is not None and frees and not visit.known[2] and visit.node.outputs == self.seeds
             start = visit.rule.hot(visit.node.layer) if alone else None
             return None if start is None else (start, x, y, to)
         return None

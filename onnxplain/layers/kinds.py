@@ -24,7 +24,7 @@ class Affine(Layer):
 
     A subclass gives `forward`, `linear(x, part)` = J x, `transpose(r, like, part)` = Jᵀ r with `like` a value of
     x's shape (its numbers are not read), `bias(like)` = b broadcastable against y, or None; and its `family`.
-    It may give `reweighted` and `halves`.
+    It may give `reweighted` and `weight_axes`.
     """
 
     kind = "Affine"
@@ -52,9 +52,11 @@ class Affine(Layer):
         hook: by default None."""
         return None
 
-    def halves(self, bias: Tensor) -> tuple[Affine, int] | None:
-        """[J⁺ J⁻] with this bias as one layer, which reads two values side by side along an axis, and that axis,
-        counted from the end. A hook, as `reweighted`."""
+    @property
+    def weight_axes(self) -> tuple[int, int, int] | None:
+        """Axes along which `reweighted` takes several sets of weights one after the other: those of the weights for the
+        inputs and the outputs, and that of the values, counted from the end; a bias of one number always fits then, and
+        `makes_anew` holds. A hook: by default None."""
         return None
 
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
@@ -97,6 +99,7 @@ class Elementwise(Layer):
 
     kind = "Elementwise"
     rectifies: ClassVar[bool] = False  # True where f(x) = max(x, 0)
+    zero_below: bool = False  # True where f(x) = 0 for all x ≤ 0
     fills: bool = False  # True where NaN becomes a number
     rectifying: bool = False  # True where f, whatever it is for, also cuts off what is below 0
 
@@ -178,6 +181,7 @@ class Routing(Bound):
 
     kind = "Routing"
     adjoint_reads: ClassVar[frozenset[str]] = frozenset()
+    joined: int | None = None  # the axis along which all its operands lie one after the other, where they do
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         constants = [getattr(self, f"constant_{i}") for i in self.constant_slots]

@@ -24,6 +24,7 @@ from .composites import (
 from .connection_weights import ConnectionWeights
 from .deeplift import Rescale
 from .first_layer import Flat, WSquare, ZBox
+from .gamma import Gamma
 from .gradient import Adjoint
 from .guided import Guided, Rectified
 from .lrp import Epsilon, Norm, Pass, SplitEqually, Zero
@@ -31,7 +32,7 @@ from .matching import Depth, First, Last
 from .pooling import ShareByValue, ShareEvenly, WinnerTakesAll
 from .products import Half, Proportional, Signal
 from .reveal_cancel import RevealCancel
-from .signed import AlphaBeta, Gamma, PositiveWeights, ZPlus
+from .signed import AlphaBeta, PositiveWeights, ZPlus
 
 __all__ = [
     "COMPOSITES",

@@ -27,12 +27,23 @@ INPUTS: frozenset[str] = frozenset({"inputs"})
 INPUTS_AND_OUTPUTS: frozenset[str] = frozenset({"inputs", "outputs"})
 
 
+@dataclass(frozen=True)
+class Mixed:
+    """A value that was put together along `axis`, counted from the end, of this size: only in these ranges of it may it be
+    below 0."""
+
+    axis: int
+    size: int
+    ranges: tuple[tuple[int, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A layer at one place of a forward pass: the values it read and made, and those of the baseline if there is one.
 
     Where a rule said it does not read inputs (or outputs), they are stand-ins: right shape, no numbers.
     `rectified`: `outputs[0]` is max(z, 0) in place of the layer's output z, and no relevance arrived where it is 0.
+    `positive`: relevance arrived only where the layer's output is > 0, and the output is there to be read. `mixed`: where input 0 may be below 0, if not all over.
     `nonnegative[i]`: input i is known to be ≥ 0 by data flow. `active[i]`: input i depends on what is explained; an
     input that does not (a mask made from shapes, say) acts like a constant and gets no relevance.
     """
@@ -45,6 +56,8 @@ class Site:
     nonnegative: tuple[bool, ...] = ()
     active: tuple[bool, ...] = ()
     rectified: bool = False
+    positive: bool = False
+    mixed: Mixed | None = None
 
     def is_active(self, i: int) -> bool:
         return not self.active or self.active[i]
@@ -81,7 +94,8 @@ class Rule:
     """(site, one relevance per output) → one relevance per input; all with a leading target axis, (T, *value shape).
 
     Subclasses are frozen dataclasses, written against kinds. `kinds`: the kinds it is defined for.
-    `reads(layer)`: which stored values it needs beyond their shapes, out of {"inputs", "outputs"}.
+    `reads(layer)`: which stored values it needs beyond their shapes, out of {"inputs", "outputs"}; `reads_where_positive`:
+    what it can make use of besides, where relevance falls on positive outputs and the first input may be below 0.
     `vanishes(layer, outputs)`: whether relevance at an input is 0 wherever the input is 0; `outputs`: whether that
     holds at the outputs. `takes_rectified`: the rule is right where its site is `rectified`.
     `direct(layer)`: what the rule comes to on a layer whose flags it does not read, (relevance, inputs, outputs) →
@@ -92,6 +106,7 @@ class Rule:
 
     kinds: ClassVar[tuple[type[Layer], ...]] = ()
     takes_rectified: ClassVar[bool] = False
+    reads_where_positive: ClassVar[frozenset[str]] = NOTHING
     passes: ClassVar[bool] = False  # relevance goes through unchanged
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:

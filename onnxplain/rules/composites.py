@@ -16,12 +16,13 @@ from .attention import Constant, FrozenStatistics, TaylorSoftmax
 from .base import Rule
 from .bias import Bias
 from .first_layer import Bound, Flat, WSquare, ZBox
+from .gamma import Gamma
 from .gradient import Adjoint
 from .lrp import Epsilon, Norm, Pass, Zero
 from .matching import GATE, First, Match, Walk, gate_of, matcher, passes
 from .pooling import ShareByValue, WinnerTakesAll
 from .products import Half, Proportional, Signal
-from .signed import AlphaBeta, Gamma, ZPlus
+from .signed import AlphaBeta, ZPlus
 
 if TYPE_CHECKING:
     from ..graph.graph import Graph, Node

@@ -143,7 +143,7 @@ class Pass(Rule):
         return NOTHING
 
     def vanishes(self, layer: Layer, outputs: bool) -> bool:
-        return outputs and isinstance(layer, Elementwise) and layer.rectifies
+        return outputs and isinstance(layer, Elementwise) and layer.zero_below
 
 
 @dataclass(frozen=True)

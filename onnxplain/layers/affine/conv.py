@@ -11,7 +11,7 @@ from ..base import OnnxNode
 from ..kept import kept
 from ..kinds import Affine, Part
 from ..shapes import fold, unfold
-from .merging import Halved, along, nothing_below_zero, scaled, shifted, weights_of
+from .merging import along, nothing_below_zero, scaled, shifted, weights_of
 from .patches import are_patches, patches_transpose
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
 from .window import Window, channels_last, pad_list, per_channel
@@ -125,14 +125,14 @@ class Conv(Affine):
         return None if self.b is None else per_channel(self.b, like.dim())
 
     def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Conv | None:
-        n = self.w.shape[0]
-        if bias.numel() not in (1, n):
+        w = kept(self.w, change)
+        if bias.numel() not in (1, w.shape[0]):
             return None
-        return self.with_weight_bias(kept(self.w, change), bias.reshape(-1).expand(n))
+        return self.with_weight_bias(w, bias.reshape(-1).expand(w.shape[0]))
 
-    def halves(self, bias: Tensor) -> tuple[Conv, int] | None:
-        both = self.reweighted(Halved(1), bias) if self.groups == 1 else None
-        return None if both is None else (both, -1 - self.window.rank)
+    @property
+    def weight_axes(self) -> tuple[int, int, int] | None:
+        return (1, 0, -1 - self.window.rank) if self.groups == 1 else None
 
     def _border_bias(self, like: Tensor, border: Tensor) -> Tensor:
         return self._convolve(like.new_ones((1, 1, *like.shape[2:])), border, self.b, 1)

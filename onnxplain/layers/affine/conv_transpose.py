@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..base import OnnxNode
+from ..kept import kept
 from ..kinds import Affine, Part
 from ..shapes import fold, unfold
 from .conv import BACKWARD, FORWARD
@@ -165,6 +166,17 @@ class ConvTranspose(Affine):
         ones = like.new_ones((1, 1, *like.shape[2:]))
         border = self._spread(ones, self.border, None, 1, self._cut(like.shape[2:]))
         return border if b is None else border + b
+
+    def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> ConvTranspose | None:
+        w = kept(self.w, change)
+        n = w.shape[1] * self.groups
+        if bias.numel() not in (1, n):
+            return None
+        return self.with_weight_bias(w, bias.reshape(-1).expand(n))
+
+    @property
+    def weight_axes(self) -> tuple[int, int, int] | None:
+        return (0, 1, -1 - self.window.rank) if self.groups == 1 else None
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs) and nothing_below_zero(self.w, self.b, self.border)

@@ -12,7 +12,7 @@ from ..base import OnnxNode
 from ..kept import kept
 from ..kinds import Affine, Part
 from ..shapes import sum_to
-from .merging import Halved, along, nothing_below_zero, shifted, weights_of
+from .merging import along, nothing_below_zero, shifted, weights_of
 
 
 class Linear(Affine):
@@ -142,14 +142,14 @@ class Linear(Affine):
         return self.b
 
     def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Linear | None:
-        n = self.w.shape[-1]
-        if not self.plain or bias.numel() not in (1, n):
+        if not self.plain or bias.numel() not in (1, self.w.shape[-1]):
             return None
-        return self.with_weight_bias(kept(self.w, change), bias.reshape(-1).expand(n))
+        w = kept(self.w, change)
+        return self.with_weight_bias(w, bias.reshape(-1).expand(w.shape[-1]) if bias.numel() == 1 else bias.reshape(-1))
 
-    def halves(self, bias: Tensor) -> tuple[Linear, int] | None:
-        both = self.reweighted(Halved(0), bias)
-        return None if both is None else (both, -1)
+    @property
+    def weight_axes(self) -> tuple[int, int, int] | None:
+        return (0, 1, -1) if self.plain else None
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs) and nothing_below_zero(self.w, self.b)

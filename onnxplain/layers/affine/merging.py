@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -43,13 +41,3 @@ def weights_of(w: Tensor, part: Part) -> Tensor:
     if part == "all":
         return w
     return kept(w, PARTS[part]) if part in PARTS else part_of(w, part)
-
-
-@dataclass(frozen=True)
-class Halved:
-    """w → [w⁺ w⁻], side by side along the axis of its inputs."""
-
-    axis: int
-
-    def __call__(self, w: Tensor) -> Tensor:
-        return torch.cat([w.clamp(min=0), w.clamp(max=0)], self.axis)

@@ -21,6 +21,7 @@ class Relu(Elementwise):
     onnx = {"Relu": 1}
     adjoint_reads = frozenset({"outputs"})
     rectifies = True
+    zero_below = True
 
     @classmethod
     def build(cls, node: OnnxNode) -> Relu | None:
@@ -86,6 +87,7 @@ class Clip(Elementwise):
     def __init__(self, low: float = -math.inf, high: float = math.inf) -> None:
         super().__init__()
         self.low, self.high = low, high
+        self.zero_below = low == 0 <= high
 
     @classmethod
     def build(cls, node: OnnxNode) -> Clip | None:

@@ -20,7 +20,7 @@ class Concat(Routing):
 
     def __init__(self, node: OnnxNode) -> None:
         super().__init__(node.constants, node.dynamic)
-        self.axis = int(node.attr("axis"))
+        self.axis = self.joined = int(node.attr("axis"))
 
     @classmethod
     def build(cls, node: OnnxNode) -> Concat:
