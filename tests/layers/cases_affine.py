@@ -36,6 +36,8 @@ CONV = [
     conv("2d patches", (2, 3, 6, 8), (4, 3, 3, 4), True, strides=[3, 4]),
     conv("2d patches leave a rest", (3, 2, 7, 5), (4, 2, 2, 1), True, strides=[2, 1], auto_pad="VALID"),
     conv("2d patches one channel", (2, 1, 5, 7), (3, 1, 2, 3), strides=[2, 3]),
+    conv("2d patches with gaps", (2, 3, 9, 8), (4, 3, 2, 3), True, strides=[4, 3]),
+    conv("2d patches with gaps and a rest", (2, 3, 12, 9), (4, 3, 2, 1), True, strides=[4, 3]),
     conv("2d patches same", (2, 2, 5, 4), (3, 2, 2, 3), True, strides=[2, 3], auto_pad="SAME_UPPER"),
     conv("2d groups", (2, 4, 5, 5), (6, 2, 3, 3), True, group=2, pads=[1, 1, 1, 1]),
     conv("2d depthwise", (2, 4, 5, 4), (8, 1, 3, 3), True, group=4, pads=[1, 0, 0, 1]),

@@ -104,7 +104,7 @@ class Conv(Affine):
         if self.pointwise and r.is_cpu:
             return unfold(pointwise_transpose(fold(r), w, at.strides, size), r.shape[0])
         if self.patches and r.is_cpu:
-            return unfold(patches_transpose(fold(r), w, size), r.shape[0])
+            return unfold(patches_transpose(fold(r), w, at.strides, size), r.shape[0])
         # as fast as convolution_backward's input half, and it needs no stand-in for the input
         begin, end = at.pads_at(size)
         pads = begin
