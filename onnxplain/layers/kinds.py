@@ -98,6 +98,7 @@ class Elementwise(Layer):
     """
 
     kind = "Elementwise"
+    slope_reads: ClassVar[frozenset[str]] = frozenset({"inputs", "outputs"})  # what `slope` reads numbers of
     rectifies: ClassVar[bool] = False  # True where f(x) = max(x, 0)
     zero_below: bool = False  # True where f(x) = 0 for all x ≤ 0
     fills: bool = False  # True where NaN becomes a number

@@ -136,6 +136,12 @@ def bytes_from(limit: Any) -> int | None:
     return int(limit)
 
 
+def given_rows(chunk_size: Any) -> int:
+    """The samples that `chunk_size` asks for; one where it is wrong, which `sizes` says."""
+    rows = chunk_size[0] if isinstance(chunk_size, (tuple, list)) and chunk_size else chunk_size
+    return int(rows) if isinstance(rows, (int, np.integer)) and rows >= 1 else 1
+
+
 def sizes(
     need: Need,
     n_samples: int,

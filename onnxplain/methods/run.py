@@ -20,7 +20,7 @@ from ..rules.base import Relevances, Site
 from ..specs import fixed_rows
 from ..targets import Selection
 from .base import Chunk, Method, Step
-from .chunks import Need, Sizes, bytes_from, measure, metered, sizes
+from .chunks import Need, Sizes, bytes_from, given_rows, measure, metered, sizes
 from .context import Context
 from .goals import Goals
 from .meter import Meter, give_back
@@ -138,10 +138,12 @@ class Runner:
         return results
 
     def _pilot_size(self) -> int:
-        """The samples of the first forward pass, which tells the sizes of the others: one where memory is bounded,
-        else more where they are small, so that it is not made for one sample alone."""
-        if self.max_memory is not None or self.chunk_size != "auto":
+        """The samples of the first forward pass, which tells the sizes of the others: one where memory is bounded, those asked
+        for, else more where they are small, so that it is not made for one sample alone."""
+        if self.max_memory is not None:
             return 1
+        if self.chunk_size != "auto":
+            return min(self.context.n, given_rows(self.chunk_size))
         each = sum(x[:1].nbytes for n, x in self.context.feeds.items() if self.problem.inputs[n].batch_axis is not None)
         least = STEPPED_ROWS if self.stepped else 1
         return min(self.context.n, max(least, PILOT_BYTES // max(each, 1)))
@@ -166,7 +168,9 @@ class Runner:
 
     def _need(self, pilot: Trace, rows: int) -> Need:
         """What a sample takes, by the sizes of the values in this forward pass of some."""
-        traces = 2 if self.method.layer_factor == "difference" else 1
+        beside = self.method.references(self.prepared, np.arange(2) % self.context.n)
+        shared = beside is not None and next(iter(beside.values())).shape[0] == 1  # one row for all samples
+        traces = 2 if self.method.layer_factor == "difference" and not shared else 1
         out = sum(pilot[v].numel() * pilot[v].element_size() for v in self._read(pilot)) // rows
         return dataclasses.replace(measure(pilot, list(self.problem.walks.values()), rows, traces), out=out)
 

@@ -22,9 +22,11 @@ from ..layers.kinds import (
     SoftmaxKind,
     Trees,
 )
+from ..layers.shapes import sum_to
 from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Site, only, ratio, require_one_of
 from .gradient import scaled
 from .steering import chosen, comparable, moved, steered
+from .temporaries import times_over
 from .trees import interventional
 
 SoftmaxVariant = Literal["decompose", "by_parts", "rescale"]
@@ -72,12 +74,16 @@ class Rescale(Rule):
         return layer.adjoint if isinstance(layer, Affine) and not layer.adjoint_reads else None
 
     def reads(self, layer: Layer) -> frozenset[str]:
+        if isinstance(layer, Elementwise) and type(layer).multipliers is Elementwise.multipliers:
+            return layer.slope_reads
         return layer.adjoint_reads if isinstance(layer, LINEAR) and not steered(layer) else INPUTS_AND_OUTPUTS
 
 
 def _elementwise(rule: Rescale, at: Site, r: Tensor) -> Relevances:
     assert isinstance(at.layer, Elementwise)
     (x, y), (x0, y0) = _here(at), _there(at)
+    if at.layer.rectifies:  # whose slopes are nobody else's
+        return (sum_to(times_over(r, at.layer.slope(x, x0, y, y0)), x.shape),)
     return (at.layer.multipliers(r, x, x0, y, y0),)
 
 
@@ -133,17 +139,28 @@ def _cross_maximum(layer: Pooling, at: Site, r: Tensor) -> Relevances:
     shrank the winner of x̄ (of a minimum the other way round). Exact for overlapping windows and any baseline."""
     assert at.inputs0 is not None
     (_, y), (_, y0) = _here(at), _there(at)
-    won, won0 = layer.winners(at.inputs), layer.winners(at.inputs0)
+    won, won0 = layer.winners(at.inputs), _winners(layer, at.inputs0)
     dx = y - layer.pick(at.inputs0, won)
     dx0 = layer.pick(at.inputs, won0) - y0
     dy = y - y0
     here = (((dx >= dx0) == (dy > 0)) | (dy == 0)).to(y.dtype)
     m, m0 = here * _quotient(dy, dx), (1 - here) * _quotient(dy, dx0)
+    if not (layer.ranked or won.is_floating_point()) and won.shape == won0.shape == dy.shape:
+        # all of it to one element
+        return layer.place(r * (m + m0), won0 + (won - won0) * here.to(won.dtype), at.inputs)
     if not layer.ranked:
         return _sum(layer.place(r * m, won, at.inputs), layer.place(r * m0, won0, at.inputs))
     reached = ((here * dx + (1 - here) * dx0) * dy.sign() >= dy.abs()).to(y.dtype)
     placed = _sum(layer.place(r * (m * reached), won, at.inputs), layer.place(r * (m0 * reached), won0, at.inputs))
     return _sum(placed, _by_size(layer, at, r * (dy * (1 - reached))))
+
+
+def _winners(layer: Pooling, inputs: Sequence[Tensor]) -> Tensor:
+    """Who won, asked once where one row stands for all."""
+    (x, *others), rows = inputs, inputs[0].shape[0] if inputs[0].dim() else 1
+    if others or rows < 2 or x.stride(0) or not layer.keeps_rows():
+        return layer.winners(inputs)
+    return layer.winners([x[:1]]).expand(rows, *[-1] * (x.dim() - 1))
 
 
 def _differences(at: Site) -> list[Tensor]:

@@ -140,6 +140,16 @@ def test_elementwise_slope_times_the_difference_is_the_difference_of_the_values(
 
 
 @of_kind(Elementwise)
+def test_elementwise_slope_reads_what_it_says(case: Case) -> None:
+    layer, (x,) = settled(case)
+    x0 = baseline(x)
+    y, y0 = layer(x), layer(x0)
+    if "outputs" not in layer.slope_reads:
+        nothing = torch.full_like(y, torch.nan)
+        assert torch.equal(layer.slope(x, x0, nothing, nothing), layer.slope(x, x0, y, y0))
+
+
+@of_kind(Elementwise)
 def test_elementwise_slope_at_a_tiny_difference_is_the_derivative(case: Case) -> None:
     if not case.differentiable:
         pytest.skip(case.note)

@@ -20,6 +20,7 @@ class Relu(Elementwise):
 
     onnx = {"Relu": 1}
     adjoint_reads = frozenset({"outputs"})
+    slope_reads = frozenset({"inputs"})
     rectifies = True
     zero_below = True
 
@@ -48,6 +49,7 @@ class LeakyRelu(Elementwise):
 
     onnx = {"LeakyRelu": 6, "PRelu": 7}
     adjoint_reads = frozenset({"inputs"})
+    slope_reads = frozenset({"inputs"})
     alpha: Tensor
 
     def __init__(self, alpha: Tensor) -> None:
@@ -83,6 +85,7 @@ class Clip(Elementwise):
 
     onnx = {"Clip": 6}
     adjoint_reads = frozenset({"inputs"})
+    slope_reads = frozenset({"inputs"})
 
     def __init__(self, low: float = -math.inf, high: float = math.inf) -> None:
         super().__init__()
@@ -116,6 +119,7 @@ class HardSigmoid(Elementwise):
 
     onnx = {"HardSigmoid": 6}
     adjoint_reads = frozenset({"outputs"})
+    slope_reads = frozenset({"inputs"})
 
     def __init__(self, alpha: float, beta: float, top: float = 1.0) -> None:
         super().__init__()
@@ -145,6 +149,7 @@ class HardSwish(Elementwise):
 
     onnx = {"HardSwish": 14}
     adjoint_reads = frozenset({"inputs"})
+    slope_reads = frozenset({"inputs"})
 
     def __init__(self, alpha: float = 1 / 6, beta: float = 0.5, top: float = 1.0) -> None:
         super().__init__()
@@ -179,6 +184,7 @@ class ExponentialUnit(Elementwise):
 
     onnx = {"Elu": 6, "Selu": 6, "Celu": 12}
     adjoint_reads = frozenset({"inputs"})
+    slope_reads = frozenset({"inputs"})
 
     def __init__(self, alpha: float, gamma: float = 1.0, width: float = 1.0) -> None:
         super().__init__()

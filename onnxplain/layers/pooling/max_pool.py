@@ -45,6 +45,9 @@ class MaxPool(Single):
     def build(cls, node: OnnxNode) -> MaxPool | None:
         return cls(node) if node.is_floating(0) and len(node.attr("kernel_shape", ())) in (1, 2, 3) else None
 
+    def keeps_rows(self) -> bool:
+        return not self.with_index
+
     def forward(self, *inputs: Tensor) -> Any:
         given = self.full(inputs)[0]
         x = given if given.is_floating_point() else given.to(torch.float64)  # torch pools floating values only
