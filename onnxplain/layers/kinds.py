@@ -24,7 +24,7 @@ class Affine(Layer):
 
     A subclass gives `forward`, `linear(x, part)` = J x, `transpose(r, like, part)` = Jᵀ r with `like` a value of
     x's shape (its numbers are not read), `bias(like)` = b broadcastable against y, or None; and its `family`.
-    It may give `reweighted` and `weight_axes`.
+    It may give `picked`, `pulling`, `reweighted` and `weight_axes`.
     """
 
     kind = "Affine"
@@ -38,6 +38,11 @@ class Affine(Layer):
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
         raise NotImplementedError
+
+    def pulling(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """`transpose(r, like)` as one function, for walks that pass the layer often. A hook, for where something can be done
+        beforehand; the layer must not move to another device afterwards."""
+        return self.transpose
 
     def bias(self, like: Tensor) -> Tensor | None:
         return None

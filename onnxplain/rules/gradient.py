@@ -30,7 +30,8 @@ class Adjoint(Rule):
 
     def single(self, layer: Layer, rectified: bool) -> Single:
         if isinstance(layer, Affine) and type(layer).adjoint is Affine.adjoint:
-            return lambda r, x, y: layer.transpose(r, x)
+            pull = layer.pulling()
+            return lambda r, x, y: pull(r, x)
         if alone(layer) and type(layer).adjoint is Elementwise.adjoint:
             return layer.pull
         return lambda r, x, y: layer.adjoint((r,), (x,), (y,))[0]

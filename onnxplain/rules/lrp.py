@@ -224,7 +224,8 @@ def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool) -> S
     if not isinstance(layer, Affine):
         return None
     if bias == "absorb":
-        return lambda r, x, y: times(x, layer.transpose(ratio(r, y, epsilon, rectified), x), layer)
+        pull = layer.pulling()
+        return lambda r, x, y: times(x, pull(ratio(r, y, epsilon, rectified), x), layer)
     return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
 
 

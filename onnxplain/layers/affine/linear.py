@@ -138,6 +138,12 @@ class Linear(Affine):
     def picked(self, units: Tensor) -> Tensor:
         return self.w.mT[units]
 
+    def pulling(self) -> Callable[[Tensor, Tensor], Tensor]:
+        if not self.plain:
+            return self.transpose
+        w = self.w.mT
+        return lambda r, like: torch.matmul(r, w)
+
     def bias(self, like: Tensor) -> Tensor | None:
         return self.b
 
