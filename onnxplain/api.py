@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .assemble import assemble
 from .columns import is_table
 from .data import frame_labels, n_samples, prepare
 from .errors import InputError, first_line
@@ -42,6 +43,8 @@ from .specs import Spec, batch_axes, input_labels, labels_for, make_spec, named_
 
 #: share of LRP's relevance below which its attributions are hardly meaningful
 LEFT = 0.01
+#: part of f(x) − f(baseline) that attributions may miss without a warning
+INCOMPLETE = 1e-3
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -171,7 +174,7 @@ def explain(
             raise InputError(f"compile=True is for methods that walk; {chosen!r} only calls the model, in onnxruntime")
         bar_for = partial(_progress, progress, method=chosen)
         return black_box(model, data, chosen, target, chunk_size, max_memory, _seed(seed), load, bar_for)
-    model = load(model, example=data if is_converted(model) else None)
+    model = model if isinstance(model, Model) else load(model, example=data if is_converted(model) else None)
     with products(model.precision, model.device):
         return _explained(model, data, chosen, target, names, chunk_size, max_memory, progress, _seed(seed), compile)
 
@@ -222,8 +225,6 @@ def _explained(
     finally:
         if bar is not None:
             bar.close()
-    from .assemble import assemble
-
     e = assemble(model, runner, results, _axis_labels(model, given))
     _warn_incomplete(e, chosen)
     return e
@@ -349,12 +350,10 @@ def _warn_incomplete(e: Explanation, method: Method) -> None:
         return  # what another library leaves incomplete is its own
     if method.promise == "conserving" and not method.values():  # what a condition stops is meant to be lost
         _warn_lost(e)
-    if method.promise not in ("exact", "approximate"):
-        return
-    if checks.near(e.sums, e.goals, 1e-3):
+    if method.promise not in ("exact", "approximate") or checks.near(e.sums, e.goals, INCOMPLETE):
         return
     worst = max((float(np.nanmax(np.abs(d))) for d in e.delta.values() if np.isfinite(d).any()), default=0.0)
-    if worst > 1e-3:
+    if worst > INCOMPLETE:
         hint = "take more n_steps" if method.promise == "approximate" else "e.audit() shows where it was lost"
         warnings.warn(
             f"{method!r}: attributions miss f(x) − f(baseline) by up to {worst:.2g} of it; {hint}", UserWarning, stacklevel=4

@@ -13,7 +13,8 @@ from .columns import texts
 from .data import by_input
 from .explanation import Attribution, Explanation
 from .methods.audit import audit_rows
-from .methods.run import Results, Runner
+from .methods.results import Results, arrays
+from .methods.run import Runner
 from .model import Model
 from .specs import axis_names
 
@@ -23,13 +24,14 @@ def assemble(
 ) -> Explanation:
     """`axis_labels`: coordinates by input and axis."""
     problem, n = runner.problem, runner.context.n
+    of_inputs, of_layers = arrays(results.attributions), arrays(results.layers)
     attributions: dict[tuple[str, str], Attribution] = {}
     for asked in (a.name for a in problem.asked):
         targets = results.labels[asked]
         for name, spec in model.inputs.items():
             x = runner.context.feeds[name]
             x = x[None].expand(n, *x.shape) if spec.batch_axis is None else x
-            found = results.attributions.get((name, asked))
+            found = of_inputs.get((name, asked))
             dtype = np.float64 if model.dtype == torch.float64 else np.float32
             dims = ("sample", *axis_names(x.shape[1:], spec.axes), "target")
             known = {k: v for k, v in axis_labels.get(name, {}).items() if k in dims and len(v) == x.shape[dims.index(k)]}
@@ -50,15 +52,15 @@ def assemble(
             input=v,
             output=asked,
         )
-        for (v, asked), values in results.layers.items()
+        for (v, asked), values in of_layers.items()
     }
     return Explanation(
         attributions=attributions,
         layer_attributions=layers,
-        predictions=results.predictions,
-        goals=results.goals,
-        sums=results.sums,
-        target_units=results.units,
+        predictions=arrays(results.predictions),
+        goals=arrays(results.goals),
+        sums=arrays(results.sums),
+        target_units=arrays(results.units),
         target_labels=results.labels,
         method=repr(runner.method),
         complete=runner.method.promise is not None,

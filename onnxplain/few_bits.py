@@ -18,7 +18,7 @@ def is_of_few_bits(dtype: str) -> bool:
 
 def plain(array: np.ndarray) -> np.ndarray:
     """The same numbers in a type that numpy itself has."""
-    if not is_of_few_bits(array.dtype.name):
+    if array.dtype.isbuiltin == 1 or not is_of_few_bits(array.dtype.name):
         return array
     wide = {"u": np.uint8, "i": np.int8}.get(array.dtype.name[0], np.float32)
     return array.astype(wide)

@@ -37,16 +37,15 @@ def checked_precision(name: str, dtype: torch.dtype, device: torch.device) -> st
 @contextmanager
 def products(precision: str, device: torch.device) -> Iterator[None]:
     """While entered, products on this type of device read that many digits; in the whole process, as torch has it."""
-    said = PRECISIONS[precision][1]
-    settings = _settings(device.type, said)
-    before = [getattr(of, name) for of, name, _ in settings]
+    settings = _settings(device.type, PRECISIONS[precision][1])
+    others = [(of, name, value, before) for of, name, value in settings if (before := getattr(of, name)) != value]
     try:
-        for of, name, value in settings:
+        for of, name, value, _ in others:
             setattr(of, name, value)
         yield
     finally:
-        for (of, name, _), value in zip(settings, before, strict=True):
-            setattr(of, name, value)
+        for of, name, _, before in others:
+            setattr(of, name, before)
 
 
 def _settings(device: str, said: str) -> list[tuple[Any, str, Any]]:

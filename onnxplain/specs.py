@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from .errors import InputError, ModelError
@@ -35,6 +36,11 @@ class Spec:
     sequence: bool = False
     optional: bool = False
     axes: tuple[str, ...] = ()
+
+    @cached_property
+    def key(self) -> Hashable:
+        """What plans depend on."""
+        return self.name, self.shape, self.dtype, self.batch_axis, self.rank_known
 
     @property
     def floating(self) -> bool:

@@ -5,9 +5,11 @@ Units are positions in one sample of an output, flattened row-major; a tuple is 
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -89,17 +91,21 @@ class Selection:
     def n_targets(self) -> int:
         return len(self.labels)
 
-    @property
+    @cached_property
     def alike(self) -> bool:
         """Whether all samples have the same units."""
-        return self.fixed or (self.scalar is None and all(bool((units == units[:1]).all()) for units, _ in self.terms))
+        return self.scalar is None and all(_one_row(units) or bool((units == units[:1]).all()) for units, _ in self.terms)
+
+    @cached_property
+    def largest(self) -> int:
+        """The largest unit of any sample."""
+        return max((int((units[:1] if _one_row(units) else units).max()) for units, _ in self.terms if units.size), default=-1)
 
     def of(self, n: int) -> Selection | None:
         """The same target on n other samples, whose outputs have the same units; None where it depends on the sample."""
         if not self.fixed:
             return None
-        terms = tuple((np.broadcast_to(units[:1], (n, self.n_targets)), c) for units, c in self.terms)
-        return replace(self, terms=terms)
+        return replace(self, terms=tuple([(_for_all(units[0], n), c) for units, c in self.terms]))
 
     def units(self, n: int) -> np.ndarray:
         """(samples, targets) of n samples; −1 where the target is not one unit."""
@@ -114,19 +120,46 @@ class Selection:
         terms = tuple((np.repeat(units, len(variants), axis=1), c) for units, c in self.terms)
         return Selection(terms, tuple(f"{label} | {v}" for label in self.labels for v in variants), fixed=self.fixed)
 
-    def take(self, targets: slice, rows: Tensor | None = None) -> list[tuple[Tensor, float]]:
+    def take(self, targets: slice, rows: np.ndarray | None = None) -> list[tuple[Tensor, float]]:
         """[(units (targets, rows), coefficient)] of some targets; `rows` repeats or picks samples."""
-        out = []
-        for units, c in self.terms:
-            u = torch.from_numpy(np.array(units[:, targets].T)).long()
-            out.append((u if rows is None else u[:, rows], c))
-        return out
+        if self.alike:
+            n = [len(units if rows is None else rows) for units, _ in self.terms]
+            return [(units[targets, None].expand(-1, k), c) for k, (units, c) in zip(n, self.shared, strict=True)]
+        picked = [((units if rows is None else units[rows])[:, targets], c) for units, c in self.terms]
+        return [(torch.from_numpy(np.array(units.T, dtype=np.int64)), c) for units, c in picked]
+
+    @cached_property
+    def shared(self) -> list[tuple[Tensor, float]]:
+        """[(units (targets,), coefficient)] of the first sample."""
+        return [(torch.from_numpy(np.array(units[0], dtype=np.int64)), c) for units, c in self.terms]
+
+
+def _for_all(units: np.ndarray, n: int) -> np.ndarray:
+    """(n, targets): the same units for all samples, in the memory of one (as broadcast_to, which takes ten times as long)."""
+    out = np.ndarray((n, len(units)), units.dtype, np.ascontiguousarray(units), strides=(0, units.itemsize))
+    out.flags.writeable = False
+    return out
+
+
+def _one_row(units: np.ndarray) -> bool:
+    """Whether there is one row in memory, which stands for all samples."""
+    return len(units) == 1 or units.strides[0] == 0
+
+
+def expected(target: Any) -> int:
+    """How many targets that is, as far as it says so itself; 1 where the model decides."""
+    if isinstance(target, Mapping):
+        return max(map(expected, target.values()), default=1)
+    if isinstance(target, Top):
+        return target.k if isinstance(target.k, int) else 1
+    many = isinstance(target, (list, range)) or (isinstance(target, np.ndarray) and target.ndim > 0)
+    return max(1, len(target)) if many else 1
 
 
 def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] | None) -> Selection:
     """The target on this output: `values` (samples, *unit axes) decide what is predicted."""
     n, shape = values.shape[0], values.shape[1:]
-    size = int(np.prod(shape, dtype=np.int64))
+    size = math.prod(shape)
     if size == 0:
         raise TargetError(f"output {output!r} has no units: one sample of it has shape {shape}")
     flat = values.reshape(n, size)
@@ -136,8 +169,8 @@ def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] 
     if isinstance(target, str) and target == "predicted" and "predicted" not in names.labels:
         return Selection(((_best(flat, 1), 1.0),), ("predicted",))
     if isinstance(target, str) and target == "all" and "all" not in names.labels:
-        units = np.broadcast_to(np.arange(size), (n, size))
-        return Selection(((units, 1.0),), tuple(names.label(u) for u in range(size)), fixed=True)
+        units = np.arange(size)
+        return Selection(((_for_all(units, n), 1.0),), tuple(names.label(u) for u in range(size)), fixed=True)
     if isinstance(target, Top):
         if isinstance(target.k, bool) or not isinstance(target.k, (int, np.integer)) or not 1 <= target.k <= size:
             raise TargetError(f"Top({target.k}): output {output!r} has {size} units")
@@ -157,8 +190,8 @@ def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] 
     if not wanted:
         raise TargetError(f"the list of targets for output {output!r} is empty")
     picked = [names.unit(u) for u in wanted]
-    units = np.broadcast_to(np.array(picked), (n, len(picked)))
-    return Selection(((units, 1.0),), tuple(names.label(u) for u in picked), fixed=True)
+    units = _for_all(np.array(picked), n)
+    return Selection(((units, 1.0),), tuple([names.label(u) for u in picked]), fixed=True)
 
 
 def _best(flat: np.ndarray, k: int) -> np.ndarray:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from ..graph.plan import Backward, Trace
+from ..graph.graph import Graph
+from ..graph.plan import Backward, Forward, Trace
 
 #: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches, large
 #: enough that each call has work to do
@@ -28,6 +30,8 @@ AUTO_SUMS = 256 * 2**20
 TEMPORARIES = 3
 #: how often what comes out for a target is there at once: the sum, the next part of it, both brought to the inputs
 COPIES = 3
+#: bytes of a number, where its type is not looked at
+WIDTH = 4
 #: the share of `max_memory` that one walk may take, and what is planned for where there is a choice: the rest is for what
 #: kernels make for themselves, and for gaps between what is allocated
 PLANNED, CHOSEN = 1.0, 0.5
@@ -36,13 +40,20 @@ PLANNED, CHOSEN = 1.0, 0.5
 @dataclass(frozen=True)
 class Need:
     """Bytes: `fixed`, and for each row `row`, and `target` for each target. `out`: what one target's attribution of one
-    sample takes; `weights`: what a walk reads whatever its rows are."""
+    sample takes; `weights`: what a walk reads whatever its rows are. `numbers`: of one sample's forward pass, where they
+    were counted before it."""
 
     row: int
     target: int
     fixed: int = 0
     out: int = 0
     weights: int = 0
+    numbers: int = 0
+
+    def for_traces(self, traces: int, width: int) -> Need:
+        """The same for so many forward passes, and for numbers of so many bytes instead of `WIDTH`."""
+        row, target, out = (each * width // WIDTH for each in (self.row * traces, self.target, self.out))
+        return replace(self, row=row, target=target, out=out)
 
     def auto(self) -> int:
         """What a walk may use when nothing is asked for."""
@@ -78,6 +89,37 @@ def measure(trace: Trace, walks: Sequence[Backward], rows: int, traces: int) -> 
     return Need(_kept(trace, size) * traces // rows, walk // rows, weights=max((b.weights for b in walks), default=0))
 
 
+def foreseen(graph: Graph, clean: Forward, walks: Sequence[Backward], read: Sequence[str]) -> Need | None:
+    """The same before any forward pass, for one forward pass and numbers of four bytes, where the shapes in the graph say it. `read`: the values
+    at which attributions are read."""
+    numbers = _numbers(graph, clean)
+    if numbers is None or any(v.node.kind == "Control" for b in walks for v in b.visits):
+        return None
+    size, freed = [WIDTH * n for n in numbers], {slot for call in clean.calls for slot in call[-1]}
+    kept = sum(b for slot, b in enumerate(size) if slot not in freed)
+    walk = max((_peak(None, b, size) for b in walks), default=0)
+    out = sum(size[clean.index[v]] for v in dict.fromkeys(read) if v in clean.index)
+    return Need(kept, walk, 0, out, max((b.weights for b in walks), default=0), sum(numbers))
+
+
+def _numbers(graph: Graph, clean: Forward) -> list[int] | None:
+    """By slot, how many numbers one sample has there, a first axis of free size being the samples'; None where shapes are not
+    known as well as that."""
+    found = [0] * clean.size
+    for v, slot in clean.index.items():
+        if v in clean.constants:
+            continue
+        if not (shape := graph.shapes.get(v)) or None in shape[1:]:
+            return None
+        found[slot] = prod([n for n in shape if n is not None])
+    return found
+
+
+def as_foreseen(need: Need, trace: Trace, rows: int) -> bool:
+    """Whether a forward pass of so many samples made no more numbers than was foreseen."""
+    return sum([x.numel() for x in trace.slots if x is not None]) <= rows * need.numbers
+
+
 def metered(peak: Callable[[int, int], int], fixed: int | None, targets: int, limit: int) -> Need:
     """What walks need, from what they were seen to need: `peak(rows, targets)` of one walk. `fixed`: the number of rows, where
     no other is possible; `targets`: the fewest. What would exceed the limit is not tried."""
@@ -101,13 +143,14 @@ def _kept(trace: Trace, size: Sequence[int]) -> int:
     return sum(own)  # stand-ins own no memory
 
 
-def _peak(trace: Trace, backward: Backward, size: Sequence[int]) -> int:
+def _peak(trace: Trace | None, backward: Backward, size: Sequence[int]) -> int:
     """The most bytes of relevance alive at once on one walk, for one target, with each rule's temporaries."""
     alive = dict.fromkeys([backward.index[v] for v in backward.seeds], True)
     total = peak = sum(size[slot] for slot in alive)
     for visit, (touched, released, taken) in zip(backward.visits, backward.moves, strict=True):
         own = TEMPORARIES * max([size[slot] for slot in touched])
         if visit.node.kind == "Control":
+            assert trace is not None
             inside = visit.rule.within(visit.site(trace, None, None))
             own = max([own, *(_kept(t, s) + _peak(t, b, s) for t, b, s in ((t, b, _bytes(t)) for t, b in inside))])
         peak = max(peak, total + own)
@@ -171,7 +214,8 @@ def sizes(
         group = max(together, min(group, chosen // 4 // sums, (chosen - least) // sums))
         bound = chosen - sums * group
     group = group // together * together
-    if not isinstance(chunk_size, str) or chunk_size != "auto":
+    auto = isinstance(chunk_size, str) and chunk_size == "auto"
+    if not auto:
         given = tuple(chunk_size) if isinstance(chunk_size, (tuple, list)) else (chunk_size, n_targets)
         whole = all(isinstance(c, (int, np.integer)) and not isinstance(c, bool) and c >= 1 for c in given)
         if len(given) != 2 or not whole:
@@ -187,4 +231,5 @@ def sizes(
     if max_memory is not None:
         targets = max(together, min(targets, group, need.targets(bound, rows)))
         fit = max(1, min(fit, need.rows(chosen, targets, group)))
-    return Sizes(fixed or min(fit, n_samples), targets, fixed or fit, group)
+    some = -(-n_samples // -(-n_samples // fit)) if auto else min(fit, n_samples)  # as few chunks of one size
+    return Sizes(fixed or some, targets, fixed or fit, group)

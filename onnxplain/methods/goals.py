@@ -93,10 +93,16 @@ class Goals:
         samples: np.ndarray,
         integers: Mapping[str, Tensor],
         references: Mapping[str, Tensor],
+        prediction: Tensor,
     ) -> Tensor:
-        """(n, targets): what the attributions should sum to; NaN where the method promises nothing."""
+        """(n, targets): what the attributions should sum to; NaN where the method promises nothing. `prediction`: the output's
+        own values there."""
         n = len(samples)
-        value = self.value(asked, selection, trace, n)
+        fits = prediction.is_floating_point() and len(prediction) == n
+        if self.method.goal is None and fits:
+            return torch.full_like(prediction, torch.nan)
+        same = fits and self._predicted_value(asked, trace) == asked.at[0].value
+        value = prediction if same else self.value(asked, selection, trace, n)
         if self.method.goal == "difference":
             return value - self._reference(asked, selection, samples, integers, references)
         if self.method.goal == "value" and starts_with_output(self.method.seeding()):
@@ -201,8 +207,9 @@ class Goals:
         if one_row:
             (at,) = asked.at
             row = trace[at.value][:1]
-            seed = one_hot(selection, at.rows_first(row), np.zeros(1, dtype=np.int64), targets)
-            return {at.value: at.native(seed if isinstance(seeding, str) else seed * float(seeding), row)}  # type: ignore[arg-type]
+            number = 1.0 if isinstance(seeding, str) else float(seeding)  # type: ignore[arg-type]
+            seed = one_hot(selection, at.rows_first(row), np.zeros(1, dtype=np.int64), targets, number)
+            return {at.value: at.native(seed, row)}
         local = None if repetitions == 1 else np.tile(np.arange(n), repetitions)
         both = pairing is not None and trace0 is not None
         ys = {a.value: pairing.pair(a.value, trace[a.value], trace0[a.value]) if both else (trace[a.value], None) for a in asked.at}  # type: ignore[union-attr, index]
@@ -218,19 +225,20 @@ class Goals:
         y_rows = at.rows_first(native)
         if hot and len(selection.terms) == 1 and at.axis == 0 and native.dim() == 2:
             return self._hot(asked, selection, y_rows, samples if local is None else samples[local], local, targets)
-        seed = one_hot(selection, y_rows, local, targets)
-        if starts_with_output(seeding) and len(selection.terms) > 1:
-            return {at.value: at.native(seed * y_rows, native)}  # a contrast starts with each unit's own value
-        factor = seeding_factor(seeding, picked(selection, y_rows, local), samples if local is None else samples[local], targets, self._made_by(asked))
-        return {at.value: at.native(seed if isinstance(factor, float) and factor == 1 else seed * factor, native)}
-
+        if starts_with_output(seeding) and len(selection.terms) > 1:  # a contrast starts with each unit's own value
+            return {at.value: at.native(one_hot(selection, y_rows, local, targets) * y_rows, native)}
+        factor: Tensor | float = 1.0
+        if not isinstance(seeding, str) or starts_with_output(seeding):
+            own = picked(selection, y_rows, local)
+            factor = seeding_factor(seeding, own, samples if local is None else samples[local], targets, self._made_by(asked))
+        return {at.value: at.native(one_hot(selection, y_rows, local, targets, factor), native)}
 
     def _hot(
         self, asked: Asked, selection: Selection, y: Tensor, samples: np.ndarray, local: np.ndarray | None, targets: slice
     ) -> Hot:
         """The seed of targets that are one unit each; one row of units where all samples have the same."""
         rows = np.zeros(1, dtype=np.int64) if selection.alike else local
-        ((units, c),) = selection.take(targets, None if rows is None else torch.from_numpy(rows))
+        ((units, c),) = selection.take(targets, rows)
         seed = Hot(units.to(y.device), y.new_full((units.shape[0], y.shape[0], 1), c))
         seeding = self.method.seeding()
         if starts_with_output(seeding):

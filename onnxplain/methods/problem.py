@@ -24,6 +24,7 @@ from ..rules.base import Rule
 from ..specs import Spec, fixed_rows
 from ..targets import per_output
 from .base import Method
+from .chunks import Need, foreseen
 from .context import Context
 from .layer_names import matching
 from .sample_axes import Layout, layouts
@@ -35,7 +36,7 @@ from .value_key import NoKeyError, key_of
 class Problem:
     """`asked`: what is explained, one walk per entry and chunk. `clean`, `path`: forward plans from the inputs, and
     from the sources. `walks[name]`: the way back. `rules`: of every node on it, `said`: as they print. `layouts`: where
-    sources that are no inputs hold the samples."""
+    sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
@@ -54,6 +55,7 @@ class Problem:
     index_walks: Mapping[tuple[str, str], Back | IndexWalk]
     needs_integers: bool
     per_row: frozenset[str]
+    need: Need | None
 
     def compiled(self) -> Problem:
         """The same, with plans that go through torch.compile."""
@@ -169,7 +171,7 @@ def _asked_for(target: Any) -> Hashable:
 
 
 def _described(specs: Mapping[str, Spec]) -> Hashable:
-    return tuple([(n, s.shape, s.dtype, s.batch_axis, s.rank_known) for n, s in specs.items()])
+    return tuple([s.key for s in specs.values()])
 
 
 def _planned(
@@ -235,6 +237,7 @@ def _planned(
     path_feeds = [*graph.inputs, *boundaries]
     rest = graph.ancestors(seeds, stop=names)
     integers = set(graph.inputs) - set(names)
+    clean = Forward(graph, graph.inputs, wanted, keep | read_by_index)
     return Problem(
         graph=graph,
         inputs=inputs,
@@ -246,13 +249,14 @@ def _planned(
         rules=rules,
         said=_said(rules),
         walks=walks,
-        clean=Forward(graph, graph.inputs, wanted, keep | read_by_index),
+        clean=clean,
         path=Forward(graph, path_feeds, [*seeds, *layers], keep),
         boundary=boundary,
         layouts={},
         index_walks=index_walks,
         needs_integers=any(v in integers for n in rest for v in n.inputs),
         per_row=graph.descendants(names),
+        need=foreseen(graph, clean, list(walks.values()), [*names, *layers]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,13 +18,14 @@ from ..graph.pairing import Pairing, repeat_rows
 from ..graph.plan import Trace
 from ..rules.base import Relevances, Site
 from ..specs import fixed_rows
-from ..targets import Selection
+from ..targets import Selection, expected
 from .base import Chunk, Method, Step
-from .chunks import Need, Sizes, bytes_from, given_rows, measure, metered, sizes
+from .chunks import Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
 from .context import Context
 from .goals import Goals
 from .meter import Meter, give_back
 from .problem import Problem
+from .results import Results
 from .sample_axes import Layout, Layouts, layouts
 from .seeds import Asked
 from .sums import Differences, Sums
@@ -37,36 +38,6 @@ FIRST_CHUNKS = 8
 STEPPED_ROWS = 16
 #: sees every node of every walk: (node, site, relevance at its outputs, at its inputs, weights of the repetitions)
 AuditSink = Callable[[Node, Site, Relevances, Relevances, Tensor | None], None]
-
-
-#: (input or internal value, asked), or asked alone
-Table = dict[Any, np.ndarray]
-
-
-@dataclass(eq=False)
-class Results:
-    """Arrays of all `n` samples, samples first, targets last, filled chunk by chunk: attributions by (input, asked),
-    layers by (value, asked), the rest by asked name."""
-
-    n: int
-    attributions: Table = field(default_factory=dict)
-    layers: Table = field(default_factory=dict)
-    predictions: Table = field(default_factory=dict)
-    goals: Table = field(default_factory=dict)
-    sums: Table = field(default_factory=dict)
-    units: Table = field(default_factory=dict)
-    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    def put(
-        self, table: Table, key: Any, start: int, part: Tensor | np.ndarray, targets: slice = slice(None), n_targets: int | None = None
-    ) -> None:
-        """Samples start, start + 1, … of one array, for some of its `n_targets` targets, or all that there are."""
-        rows = part.cpu().numpy() if isinstance(part, Tensor) else part
-        if key not in table:
-            # in memory targets come first, as they do on a walk: copying is then no transposition
-            made = np.zeros((n_targets or rows.shape[-1], self.n, *rows.shape[1:-1]), rows.dtype)
-            table[key] = made.transpose(*range(1, made.ndim), 0)
-        table[key][start : start + len(rows), ..., targets] = rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,15 +83,14 @@ class Runner:
             rows = np.arange(self.fixed or self._pilot_size()) % self.context.n
             trace = self.forward(rows)
             chosen = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
-            need = self._need(trace, len(rows))
+            chunks, known = self._chunks(trace, len(rows), max(s.n_targets for s in chosen.values()))
             pilot = (rows, trace) if self.max_memory is None else None
             del trace  # where memory is bounded, one forward pass at a time
             if self.max_memory is not None:
                 give_back()
-            chunks = self._sizes(need, max(s.n_targets for s in chosen.values()))
             references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit)
             # a first pass of a few chunks is walked as it is: to make it once more would cost more than caches miss
-            start, end = 0, len(rows) if len(rows) <= FIRST_CHUNKS * chunks.samples else chunks.samples
+            start, end = 0, len(rows) if len(rows) <= (1 if known else FIRST_CHUNKS) * chunks.samples else chunks.samples
             while start < self.context.n:
                 rows = np.arange(start, min(end, self.context.n))
                 real = len(rows)
@@ -139,8 +109,11 @@ class Runner:
 
     def _pilot_size(self) -> int:
         """The samples of the first forward pass, which tells the sizes of the others: one where memory is bounded, those asked
-        for, else more where they are small, so that it is not made for one sample alone."""
-        if self.max_memory is not None:
+        for, else a chunk of them, where shapes say what that is, or more where they are small: it is not made for them alone."""
+        if self.max_memory is not None or self.context.n == 1:
+            return 1
+        if self.foreseen is not None:
+            return self.foreseen[2].samples
             return 1
         if self.chunk_size != "auto":
             return min(self.context.n, given_rows(self.chunk_size))
@@ -166,13 +139,39 @@ class Runner:
         rest = {n: x for n, x in self.context.feeds.items() if n not in values}
         return self.context.take(rest, _index(rows)) if rest else {}
 
+    @cached_property
+    def traces(self) -> int:
+        """How many forward passes of a sample a walk reads: two, where each has a baseline of its own beside it."""
+        if self.method.layer_factor != "difference":
+            return 1
+        beside = self.method.references(self.prepared, np.arange(2) % self.context.n)
+        return 1 if beside is not None and next(iter(beside.values())).shape[0] == 1 else 2
+
+    @cached_property
+    def foreseen(self) -> tuple[Need, int, Sizes] | None:
+        """What a sample takes, where shapes say it before any forward pass; how many targets there are, as far as they say it
+        themselves; and the chunks for so many."""
+        need = self.problem.need
+        if need is None or self.max_memory is not None or self.fixed is not None or self.stepped:
+            return None
+        need = need.for_traces(self.traces, self.context.dtype.itemsize)
+        targets = max([expected(a.target) for a in self.problem.asked]) * max(1, len(self.method.variants()))
+        return need, targets, self._sizes(need, targets)
+
+    def _chunks(self, pilot: Trace, rows: int, n_targets: int) -> tuple[Sizes, bool]:
+        """How many samples and targets a walk takes, and whether that was known before this forward pass."""
+        once = self.context.n == 1 == n_targets and not self.method.walks_often()
+        if once and self.max_memory is None and self.chunk_size == "auto":
+            return Sizes(1, 1, 1, 1), False  # whatever it needs
+        if self.foreseen is not None and as_foreseen(self.foreseen[0], pilot, rows):
+            need, targets, found = self.foreseen
+            return found if targets == n_targets else self._sizes(need, n_targets), True
+        return self._sizes(self._need(pilot, rows), n_targets), False
+
     def _need(self, pilot: Trace, rows: int) -> Need:
         """What a sample takes, by the sizes of the values in this forward pass of some."""
-        beside = self.method.references(self.prepared, np.arange(2) % self.context.n)
-        shared = beside is not None and next(iter(beside.values())).shape[0] == 1  # one row for all samples
-        traces = 2 if self.method.layer_factor == "difference" and not shared else 1
         out = sum(pilot[v].numel() * pilot[v].element_size() for v in self._read(pilot)) // rows
-        return dataclasses.replace(measure(pilot, list(self.problem.walks.values()), rows, traces), out=out)
+        return dataclasses.replace(measure(pilot, list(self.problem.walks.values()), rows, self.traces), out=out)
 
     def _sizes(self, need: Need, n_targets: int) -> Sizes:
         limit, together, usual = bytes_from(self.max_memory), max(1, len(self.method.variants())), need
@@ -216,9 +215,10 @@ class Runner:
         integers = self.integers(rows)
         for a in p.asked:
             s = selected[a.name]
-            put(results.predictions, a.name, start, goals.prediction(a, s, trace, n)[:real])
-            put(results.goals, a.name, start, goals.goal(a, s, trace, rows, integers, references)[:real])
-            put(results.units, a.name, start, s.units(n)[:real])
+            prediction = goals.prediction(a, s, trace, n)
+            put(results.predictions, a.name, start, prediction[:real].T)
+            put(results.goals, a.name, start, goals.goal(a, s, trace, rows, integers, references, prediction)[:real].T)
+            put(results.units, a.name, start, torch.from_numpy(np.array(s.units(n)[:real].T)))
             results.labels[a.name] = s.labels
         most = max(s.n_targets for s in selected.values())
         for begin in range(0, most, chunks.group):
@@ -245,12 +245,12 @@ class Runner:
     ) -> None:
         """The sums of targets that were walked together into the results."""
         by_input = sums.by_input(asked.name, targets.start, trace)
-        for i, r in by_input.items():
-            results.put(results.attributions, (i, asked.name), start, r[:, :real].movedim(0, -1), targets, n_targets)
-        for v, r in sums.by_layer(asked.name, targets.start, trace).items():
-            results.put(results.layers, (v, asked.name), start, r[:, :real].movedim(0, -1), targets, n_targets)
         total = sums.total(asked.name, by_input, targets.stop - targets.start)
-        results.put(results.sums, asked.name, start, total[:, :real].T, targets, n_targets)
+        for i, r in by_input.items():
+            results.put(results.attributions, (i, asked.name), start, r[:, :real], targets.start, n_targets)
+        for v, r in sums.by_layer(asked.name, targets.start, trace).items():
+            results.put(results.layers, (v, asked.name), start, r[:, :real], targets.start, n_targets)
+        results.put(results.sums, asked.name, start, total[:, :real], targets.start, n_targets)
 
     def _step(
         self,
@@ -316,7 +316,7 @@ class Runner:
 
 
 def _index(rows: np.ndarray) -> slice | Tensor:
-    """What takes these rows of a tensor; of rows that follow each other nothing is copied."""
+    """What takes these rows of a tensor: rows that follow each other, of which nothing is copied, or, where a model insists on
+    more, begin again or repeat the last."""
     first, last = int(rows[0]), int(rows[-1])
-    in_a_row = last - first + 1 == len(rows) and bool((rows[1:] - rows[:-1] == 1).all())
-    return slice(first, last + 1) if in_a_row else torch.from_numpy(rows)
+    return slice(first, last + 1) if last - first + 1 == len(rows) else torch.from_numpy(rows)

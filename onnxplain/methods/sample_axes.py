@@ -24,7 +24,7 @@ class Layout:
     def rows_first(self, r: Tensor) -> Tensor:
         """(T, *value) → (T, rows, …)."""
         if self.each == 1:
-            return r.movedim(1 + self.axis, 1)
+            return r.movedim(1 + self.axis, 1) if self.axis else r
         if self.samples_first:
             return r.unflatten(1 + self.axis, (-1, self.each)).movedim(1 + self.axis, 1)
         return r.unflatten(1 + self.axis, (self.each, -1)).movedim(2 + self.axis, 1)
@@ -32,7 +32,7 @@ class Layout:
     def native(self, r: Tensor) -> Tensor:
         """(T, rows, …) → (T, *value)."""
         if self.each == 1:
-            return r.movedim(1, 1 + self.axis)
+            return r.movedim(1, 1 + self.axis) if self.axis else r
         if self.samples_first:
             return r.movedim(1, 1 + self.axis).flatten(1 + self.axis, 2 + self.axis)
         return r.movedim(1, 2 + self.axis).flatten(1 + self.axis, 2 + self.axis)

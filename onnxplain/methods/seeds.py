@@ -30,12 +30,13 @@ class At:
 
     def rows_first(self, y: Tensor) -> Tensor:
         """(rows, units), from the value as the model computes it."""
-        y = y[None] if self.axis is None else y.movedim(self.axis, 0)
-        return y.reshape(y.shape[0], -1)
+        if self.axis != 0:
+            y = y[None] if self.axis is None else y.movedim(self.axis, 0)
+        return y if y.dim() == 2 else y.reshape(y.shape[0], -1)
 
     def native(self, seed: Tensor, like: Tensor) -> Tensor:
         """(T, rows, units) → (T, *shape of the value)."""
-        if self.axis is None:
+        if not self.axis:
             return seed.reshape(seed.shape[0], *like.shape)
         moved = like.movedim(self.axis, 0)
         return seed.reshape(seed.shape[0], *moved.shape).movedim(1, 1 + self.axis)
@@ -56,24 +57,28 @@ class Asked:
 
 def picked(selection: Selection, y: Tensor, samples: np.ndarray | None = None) -> Tensor:
     """(rows, targets): Σ coefficient · y[unit]; row i belongs to sample samples[i], or to sample i. y is (rows, units)."""
-    total = y.new_zeros((y.shape[0], selection.n_targets))
-    rows = None if samples is None else torch.from_numpy(samples).long()
-    for units, c in selection.take(slice(None), rows):
-        if units.numel() and int(units.max()) >= y.shape[1]:
-            raise TargetError(
-                f"unit {int(units.max())} of the target is not there at a baseline or another sample, whose output has "
-                f"{y.shape[1]} units: its size depends on the data. Take a baseline that gives as many, or another target"
-            )
-        total = total + c * y.gather(1, units.T.to(y.device))
-    return total
-
-
-def one_hot(selection: Selection, y: Tensor, samples: np.ndarray | None, targets: slice) -> Tensor:
-    """(T, rows, units): the coefficients at the target units; row i belongs to sample samples[i], or to sample i."""
-    rows = None if samples is None else torch.from_numpy(samples).long()
+    if selection.largest >= y.shape[1]:
+        raise TargetError(
+            f"unit {selection.largest} of the target is not there at a baseline or another sample, whose output has "
+            f"{y.shape[1]} units: its size depends on the data. Take a baseline that gives as many, or another target"
+        )
     total: Tensor | None = None
-    for units, c in selection.take(targets, rows):
-        hot = y.new_zeros((units.shape[0], *y.shape)).scatter(2, units[..., None].to(y.device), c)
+    for units, c in selection.shared if selection.alike else selection.take(slice(None), samples):
+        units = units.to(y.device)
+        found = y.index_select(1, units) if selection.alike else y.gather(1, units.T)
+        found = found if c == 1 else c * found
+        total = found if total is None else total + found
+    return y.new_zeros((y.shape[0], selection.n_targets)) if total is None else total
+
+
+def one_hot(
+    selection: Selection, y: Tensor, samples: np.ndarray | None, targets: slice, factor: Tensor | float = 1.0
+) -> Tensor:
+    """(T, rows, units): the coefficients at the target units, times a factor (T, rows, 1); row i belongs to sample
+    samples[i], or to sample i."""
+    total: Tensor | None = None
+    for units, c in selection.take(targets, samples):
+        hot = y.new_zeros((units.shape[0], *y.shape)).scatter_(2, units[..., None].to(y.device), c * factor)  # type: ignore[arg-type]
         total = hot if total is None else total + hot
     if total is None:
         raise TargetError("a target without units has no seed")

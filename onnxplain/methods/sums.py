@@ -89,7 +89,7 @@ class Sums:
 
     def total(self, asked: str, by_input: Mapping[str, Tensor], n_targets: int) -> Tensor:
         """(targets, samples): over all inputs; raises `NonFinite`."""
-        sums = [r.reshape(*r.shape[:2], -1).sum(2) for r in by_input.values()]
+        sums = [r.sum(list(range(2, r.dim()))) if r.dim() > 2 else r for r in by_input.values()]
         for (i, r), total in zip(by_input.items(), sums, strict=True):
             if not (math.isfinite(total.sum()) or all_finite(r)):  # a finite sum has finite terms
                 raise NonFinite(f"the attribution of input {i!r} for {asked!r}")

@@ -1,0 +1,66 @@
+"""Results: the arrays of one `explain` call, filled chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+#: numbers, below which a copy is made sooner than it is told whether one is needed
+FEW = 2**12
+#: (input or internal value, asked), or asked alone → (targets, samples, …)
+Table = dict[Any, Tensor]
+
+
+@dataclass(eq=False)
+class Results:
+    """Of all `n` samples: attributions by (input, asked), layers by (value, asked), the rest by asked name.
+
+    In memory targets come first, as they do on a walk. `taken`: the addresses of parts that became arrays as they were.
+    """
+
+    n: int
+    attributions: Table = field(default_factory=dict)
+    layers: Table = field(default_factory=dict)
+    predictions: Table = field(default_factory=dict)
+    goals: Table = field(default_factory=dict)
+    sums: Table = field(default_factory=dict)
+    units: Table = field(default_factory=dict)
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    taken: set[int] = field(default_factory=set)
+
+    def put(self, table: Table, key: Any, start: int, part: Tensor, first: int = 0, n_targets: int | None = None) -> None:
+        """Samples start, start + 1, … of one array, for its targets first, first + 1, … (of `n_targets`, or all that there
+        are). A part that is all of it becomes the array."""
+        targets, rows = part.shape[:2]
+        whole = (targets if n_targets is None else n_targets, self.n)
+        if key not in table:
+            if whole == (targets, rows):
+                table[key] = self._own(part)
+                return
+            # numpy's zeros are not written before they are needed
+            table[key] = torch.from_numpy(np.zeros((*whole, *part.shape[2:]), _numpy(part.dtype)))
+        table[key][first : first + targets, start : start + rows].copy_(part)
+
+    def _own(self, part: Tensor) -> Tensor:
+        """The part itself, where it is alone in memory that was made during this call; else a copy."""
+        if part.numel() < FEW and part.device.type == "cpu":
+            return part.clone(memory_format=torch.contiguous_format)
+        alone = part.is_inference() and part.untyped_storage().nbytes() == part.numel() * part.element_size()
+        if not (alone and part.device.type == "cpu" and part.is_contiguous()) or part.data_ptr() in self.taken:
+            return part.to("cpu", memory_format=torch.contiguous_format, copy=True)
+        self.taken.add(part.data_ptr())
+        return part
+
+
+def arrays(table: Mapping[Any, Tensor]) -> dict[Any, np.ndarray]:
+    """Samples first, targets last."""
+    return {key: x.numpy().transpose(*range(1, x.dim()), 0) for key, x in table.items()}
+
+
+def _numpy(dtype: torch.dtype) -> Any:
+    return torch.empty(0, dtype=dtype).numpy().dtype

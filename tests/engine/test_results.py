@@ -1,0 +1,88 @@
+"""What a call hands over is the caller's own, and chunks are as large before a forward pass as after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import onnxplain as ox
+from onnxplain.methods import run
+from onnxplain.methods.run import Runner
+
+from .build import Writer
+from .models import CASES, loaded
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*attributions miss:UserWarning")
+WIDE = 64  # so many numbers that parts are handed over, not copied
+
+
+def two_inputs() -> Any:
+    w = Writer()
+    w.node("Add", "a", "b", to="y")
+    return w.model({"a": ("N", WIDE), "b": ("N", WIDE)}, {"y": ("N", WIDE)})
+
+
+def test_inputs_that_share_relevance_share_no_memory() -> None:
+    model, x = ox.load(two_inputs(), verify="never"), np.ones((200, WIDE), np.float32)
+    e = ox.explain(model, {"a": x, "b": 2 * x}, "gradient", target=[1])
+    before = e["b"].values.copy()
+    e["a"].values[:] = 7
+    np.testing.assert_array_equal(e["b"].values, before)
+    assert not np.shares_memory(e["b"].values, e["b"].data)
+
+
+@pytest.mark.parametrize("method", ["gradient", "lrp", "deeplift", "connection_weights"])
+@pytest.mark.parametrize("name", ["linear", "mlp", "cnn"])
+def test_what_is_written_to_a_result_changes_no_later_one(method: str, name: str) -> None:
+    model, data = loaded(name, dtype="float32"), CASES[name].data(300)
+    first, again = (ox.explain(model, data, method, target=[0, 1]) for _ in range(2))
+    for e in (again, first):
+        e.values[:] = np.nan
+        for table in (e.predictions, e.goals, e.sums):
+            next(iter(table.values()))[:] = np.nan
+        third = ox.explain(model, data, method, target=[0, 1])
+        assert np.isfinite(third.values).all()
+        assert np.isfinite(next(iter(third.predictions.values()))).all()
+
+
+@pytest.mark.parametrize("method", ["gradient", "lrp", "deeplift", "integrated_gradients"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", "residual", "products"])
+def test_what_a_sample_takes_is_known_by_shapes_as_it_is_measured(
+    method: str, dtype: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Any, Any]] = []
+    chunks = Runner._chunks
+
+    def watched(self: Runner, pilot: Any, rows: int, n_targets: int) -> Any:
+        if self.foreseen is not None:
+            seen.append((self.foreseen[0], self._need(pilot, rows)))
+        return chunks(self, pilot, rows, n_targets)
+
+    monkeypatch.setattr(Runner, "_chunks", watched)
+    ox.explain(loaded(name, dtype=dtype), CASES[name].data(4), method, target=[0])
+    for before, after in seen:
+        assert (before.row, before.target, before.out, before.weights) == (after.row, after.target, after.out, after.weights)
+    assert seen or name != "mlp"
+
+
+def test_more_targets_than_were_foreseen_are_walked_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    forward = Runner.forward
+
+    def watched(self: Runner, samples: np.ndarray) -> Any:
+        rows.append(len(samples))
+        return forward(self, samples)
+
+    monkeypatch.setattr(Runner, "forward", watched)
+    monkeypatch.setattr(run, "expected", lambda target: 1)
+    monkeypatch.setattr("onnxplain.methods.chunks.AUTO_BYTES", 2**15)
+    monkeypatch.setattr("onnxplain.methods.chunks.MOST_BYTES", 0)
+    data = CASES["mlp"].data(500)
+    e = ox.explain(loaded("mlp"), data, "gradient", target="all")
+    assert rows[0] > max(rows[1:])
+    assert sum(rows[1:]) == 500
+    monkeypatch.undo()
+    np.testing.assert_allclose(e.values, ox.explain(loaded("mlp"), data, "gradient", target="all").values, rtol=1e-10)
