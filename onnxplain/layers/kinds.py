@@ -241,6 +241,7 @@ class Product(Layer):
     kind = "Product"
     adjoint_reads: ClassVar[frozenset[str]] = frozenset({"inputs"})
     entrywise: ClassVar[bool] = True  # True where each output element is made of one element of each factor
+    makes_anew: ClassVar[bool] = False  # True where `partial` returns memory that no other tensor shares
 
     def count(self, inputs: Sequence[Tensor]) -> Tensor | int:
         """How many factors of each output come from one and the same input. A hook: by default 1."""
@@ -265,7 +266,7 @@ class Bilinear(Product):
     entrywise = False
 
     def symmetric(self, g: Tensor, inputs: Sequence[Tensor], inputs0: Sequence[Tensor]) -> Pulled:
-        middle = [(x + x0) / 2 for x, x0 in zip(inputs, inputs0, strict=True)]
+        middle = [(x + x0).mul_(0.5) for x, x0 in zip(inputs, inputs0, strict=True)]
         return tuple(self.partial(g, middle, i) for i in range(len(middle)))
 
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .base import Cotangents, OnnxNode, Pulled
-from .elementwise.slopes import decay, difference
+from .elementwise.slopes import decay, difference, in_blocks
 from .kinds import Integer, SoftmaxKind
 from .shapes import positive_axis
 
@@ -57,8 +57,7 @@ class AnySoftmax(SoftmaxKind):
 
     def logarithmic_mean(self, x: Tensor, x0: Tensor) -> Tensor:
         """(s − s̄) / log(s/s̄); 0 where a mask of −∞ makes both 0."""
-        logs, logs0 = self.log_shares(x), self.log_shares(x0)
-        return torch.maximum(logs, logs0).exp() * decay(difference(logs, logs0).abs())
+        return _logarithmic_mean(self.log_shares(x), self.log_shares(x0))
 
     def shift(self, x: Tensor, x0: Tensor, k: Tensor, by_parts: bool) -> Tensor:
         """w, with ΔL = Σ w Δx."""
@@ -89,14 +88,29 @@ class Softmax(AnySoftmax):
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
         (g,), (y,) = cotangents, outputs
         assert g is not None
+        axes = self.axes.of(y.dim())
+        if len(g) == 1 and len(axes) == 1:  # of one target, torch's own kernel
+            return (torch.ops.aten._softmax_backward_data(g[0], y, axes[0], y.dtype)[None],)
         return (y * (g - self.total(g * y)),)
 
     def decompose(self, g: Tensor, x: Tensor, x0: Tensor, by_parts: bool = False) -> Tensor:
+        if not by_parts and len(g) == 1 and self.axes.of(x.dim()) == (-1,):
+            return in_blocks(_decomposed, g[0], x, x0, width=x.shape[-1])[None]
         k = self.logarithmic_mean(x, x0)
         return k * g - self.shift(x, x0, k, by_parts) * self.total(k * g)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return True
+
+
+def _logarithmic_mean(logs: Tensor, logs0: Tensor) -> Tensor:
+    return torch.maximum(logs, logs0).exp_().mul_(decay(difference(logs, logs0).abs_()))
+
+
+def _decomposed(g: Tensor, x: Tensor, x0: Tensor) -> Tensor:
+    """k (g − Σ k g / Σ k), over the last axis."""
+    k = _logarithmic_mean(F.log_softmax(x, -1), F.log_softmax(x0, -1))
+    return (g - (k * g).sum(-1, keepdim=True).div_(k.sum(-1, keepdim=True))).mul_(k)
 
 
 class LogSoftmax(AnySoftmax):

@@ -27,7 +27,7 @@ class TaylorSoftmax(Rule):
         assert isinstance(layer, SoftmaxKind)
         r = ratio(only(relevance), y) if layer.log else only(relevance)
         unmasked = torch.nan_to_num(x, nan=torch.nan, posinf=0.0, neginf=0.0)
-        return (unmasked * (r - layer.probabilities(y) * layer.total(r)),)
+        return (torch.addcmul(r, layer.probabilities(y), layer.total(r), value=-1).mul_(unmasked),)
 
 
 @dataclass(frozen=True)

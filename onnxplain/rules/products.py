@@ -16,6 +16,7 @@ from ..layers.kinds import Bilinear, Product
 from ..layers.shapes import sum_to
 from .base import INPUTS, INPUTS_AND_OUTPUTS, NOTHING, Prepared, Relevances, Rule, Site, only, ratio, require
 from .lrp import pass_to
+from .temporaries import times_made
 
 
 @dataclass(frozen=True)
@@ -117,5 +118,6 @@ def _equally(at: Site, r: Tensor, shared: Sequence[int], epsilon: float) -> Rele
     if is_entrywise(layer):
         r = r / len(shared) if len(shared) > 1 else r
         return tuple(pass_to(r, x) if i in shared else None for i, x in enumerate(at.inputs))
-    s = ratio(r, at.outputs[0], epsilon) / (len(shared) * layer.count(at.inputs))
-    return tuple(x * layer.partial(s, at.inputs, i) if i in shared else None for i, x in enumerate(at.inputs))
+    s, parts = ratio(r, at.outputs[0], epsilon), len(shared) * layer.count(at.inputs)
+    s = s / parts if isinstance(parts, Tensor) else s.div_(parts) if parts > 1 else s  # which nobody else holds
+    return tuple(times_made(x, layer.partial(s, at.inputs, i), layer) if i in shared else None for i, x in enumerate(at.inputs))

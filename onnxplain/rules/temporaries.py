@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..layers.kinds import Affine
+from ..layers.kinds import Affine, Product
 
 #: numbers, below which a new tensor is made sooner than it is told whether an old one would do
 FEW = 2**12
@@ -31,6 +31,12 @@ def times_over(r: Tensor, z: Tensor) -> Tensor:
 def times(x: Tensor, g: Tensor, layer: Affine) -> Tensor:
     """x ⊙ g, for a g that `layer.transpose` has just made: written over it, where it is sure to be nobody else's."""
     return g.mul_(x) if layer.makes_anew and g.dtype == x.dtype and not x.requires_grad else x * g
+
+
+def times_made(x: Tensor, g: Tensor, layer: Product) -> Tensor:
+    """x ⊙ g, for a g that `layer.partial` has just made: written over it, likewise; where it lies as x does, whose order
+    of axes later layers expect."""
+    return g.mul_(x) if layer.makes_anew and g.dtype == x.dtype and g.stride()[1:] == x.stride() and not x.requires_grad else x * g
 
 
 def _fits(r: Tensor, z: Tensor) -> bool:

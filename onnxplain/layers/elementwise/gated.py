@@ -1,8 +1,9 @@
 """y = x · s(x) with a gate s: Gelu, Swish, Mish.
 
 Their derivatives are torch's own kernels where it has one: these are among the slowest elementwise operators. Their
-slope is the product rule, (s + s0)/2 + (x + x0)/2 · Δs/Δx, where x and x0 are close, and the plain quotient
-elsewhere (the product rule would cancel there); both in float64, since the tails magnify the rounding of x.
+slope is the plain quotient, in float64, which any two numbers in float32 are far enough apart for. Where the numbers
+themselves are in float64 it is the product rule, (s + s0)/2 + (x + x0)/2 · Δs/Δx, if x and x0 are close, and the quotient
+elsewhere (the product rule would cancel there).
 """
 
 from __future__ import annotations
@@ -16,7 +17,17 @@ from torch import Tensor
 from ..base import OnnxNode
 from ..kinds import Elementwise
 from .functions import softplus
-from .slopes import difference, normal_cdf_slope, quotient, sigmoid_slope, softplus_slope, tanh_slope, wide
+from .slopes import (
+    difference,
+    in_blocks,
+    normal_cdf_slope,
+    quotient,
+    sigmoid_slope,
+    softplus_slope,
+    tanh_slope,
+    wide,
+    widens,
+)
 
 #: the constants of the tanh approximation of gelu
 ALPHA, GAMMA = math.sqrt(2 / math.pi), 0.044715
@@ -28,9 +39,18 @@ def one_like(x: Tensor) -> Tensor:
 
 
 class Gated(Elementwise):
-    """x · s(x). A subclass gives `forward`, `derivative`, `gate(x)` = s and `gate_slope(x, x0, s, s0)` = Δs/Δx."""
+    """x · s(x). A subclass gives `forward`, `times_slope(g, x)` = g f′(x), `gate(x)` = s and `gate_slope(x, x0, s, s0)` = Δs/Δx."""
 
     adjoint_reads = frozenset({"inputs"})
+
+    def times_slope(self, g: Tensor, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.times_slope(one_like(x), x)
+
+    def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return self.times_slope(g[0], x)[None] if len(g) == 1 else g * self.derivative(x, y)
 
     def gate(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -39,10 +59,18 @@ class Gated(Elementwise):
         raise NotImplementedError
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        if widens(x):
+            return in_blocks(self.plain_slope, x, x0)
+        s, s0 = self.gate(x), self.gate(x0)
+        d = difference(x, x0)
+        near = (s + s0) / 2 + (x + x0) / 2 * self.gate_slope(x, x0, s, s0)
+        return torch.where(d.abs() <= 1, near, quotient(x * s - x0 * s0, d, near))
+
+    def plain_slope(self, x: Tensor, x0: Tensor) -> Tensor:
+        """Δy/Δx in float64, the derivative where nothing differs."""
         a, b = wide(x), wide(x0)
-        d, s, s0 = difference(a, b), self.gate(a), self.gate(b)
-        near = (s + s0) / 2 + (a + b) / 2 * self.gate_slope(a, b, s, s0)
-        return torch.where(d.abs() <= 1, near, quotient(a * s - b * s0, d, near)).to(x.dtype)
+        q = (self.gate(a).mul_(a) - self.gate(b).mul_(b)).div_(a - b).to(x.dtype)
+        return torch.where(q.isnan(), self.derivative(x, x), q)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return inputs[0]
@@ -64,11 +92,11 @@ class Gelu(Gated):
     def forward(self, x: Tensor) -> Tensor:
         return F.gelu(x) if self.kappa == 1 else F.gelu(self.kappa * x) / self.kappa
 
-    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.ops.aten.gelu_backward(one_like(x), x if self.kappa == 1 else self.kappa * x)
+    def times_slope(self, g: Tensor, x: Tensor) -> Tensor:
+        return torch.ops.aten.gelu_backward(g, x if self.kappa == 1 else self.kappa * x)
 
     def gate(self, x: Tensor) -> Tensor:
-        return torch.erfc(x * (-math.sqrt(0.5) * self.kappa)) / 2
+        return torch.erfc(x * (-math.sqrt(0.5) * self.kappa)).mul_(0.5)
 
     def gate_slope(self, x: Tensor, x0: Tensor, s: Tensor, s0: Tensor) -> Tensor:
         return self.kappa * normal_cdf_slope(self.kappa * x, self.kappa * x0, s, s0)
@@ -94,11 +122,11 @@ class TanhGelu(Gated):
     def forward(self, x: Tensor) -> Tensor:
         return F.gelu(x, approximate="tanh") if self.plain else x * self.gate(x)
 
-    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+    def times_slope(self, g: Tensor, x: Tensor) -> Tensor:
         if self.plain:
-            return torch.ops.aten.gelu_backward(one_like(x), x, approximate="tanh")
+            return torch.ops.aten.gelu_backward(g, x, approximate="tanh")
         s = self.gate(x)
-        return s + s * (1 - s) * (2 * self.alpha) * x * (1 + 3 * self.gamma * x * x)
+        return g * (s + s * (1 - s) * (2 * self.alpha) * x * (1 + 3 * self.gamma * x * x))
 
     def argument(self, x: Tensor) -> Tensor:
         """2u."""
@@ -128,8 +156,8 @@ class Swish(Gated):
     def forward(self, x: Tensor) -> Tensor:
         return F.silu(x) if self.alpha == 1 else x * torch.sigmoid(self.alpha * x)
 
-    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.ops.aten.silu_backward(one_like(x), self.alpha * x)  # σ(u) + u σ′(u) with u = αx
+    def times_slope(self, g: Tensor, x: Tensor) -> Tensor:
+        return torch.ops.aten.silu_backward(g, x if self.alpha == 1 else self.alpha * x)  # σ(u) + u σ′(u) with u = αx
 
     def gate(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.alpha * x)
@@ -150,9 +178,9 @@ class Mish(Gated):
     def forward(self, x: Tensor) -> Tensor:
         return x * self.gate(x)
 
-    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
+    def times_slope(self, g: Tensor, x: Tensor) -> Tensor:
         s = self.gate(x)
-        return s + x * (1 - s * s) * torch.sigmoid(x)
+        return g * (s + x * (1 - s * s) * torch.sigmoid(x))
 
     def gate(self, x: Tensor) -> Tensor:
         return torch.tanh(softplus(x))

@@ -19,7 +19,7 @@ from torch import Tensor
 
 def difference(x: Tensor, x0: Tensor) -> Tensor:
     """x − x0, and 0 where both are the same infinity."""
-    return torch.nan_to_num(x - x0, nan=0.0)
+    return (x - x0).nan_to_num_(nan=0.0)
 
 
 def quotient(dy: Tensor, dx: Tensor, at_zero: Tensor | float) -> Tensor:
@@ -35,8 +35,8 @@ def per(f: Callable[[Tensor], Tensor], d: Tensor) -> Tensor:
 
 def decay(d: Tensor) -> Tensor:
     """(1 − e^−d)/d for d ≥ 0."""
-    d = d.clamp(min=torch.finfo(d.dtype).tiny)  # 1 is what comes out there
-    return torch.expm1(-d) / -d
+    d = d.clamp(min=torch.finfo(d.dtype).tiny).neg_()  # 1 is what comes out there
+    return torch.expm1(d).div_(d)
 
 
 def finite(slope: Tensor) -> Tensor:
@@ -44,9 +44,38 @@ def finite(slope: Tensor) -> Tensor:
     return torch.nan_to_num(slope, nan=0.0, posinf=0.0, neginf=0.0)
 
 
+def widens(x: Tensor) -> bool:
+    """Whether there are more digits than x has."""
+    return x.dtype != torch.float64 and x.device.type != "mps"
+
+
 def wide(x: Tensor) -> Tensor:
     """x in float64 where the device has it: for functions whose argument's own rounding is too much in their tails."""
-    return x if x.device.type == "mps" else x.double()
+    return x.double() if widens(x) else x
+
+
+#: numbers, whose temporaries in float64 stay in the caches
+BLOCK = 2**16
+
+
+def in_blocks(f: Callable[..., Tensor], *xs: Tensor, width: int | None = None) -> Tensor:
+    """f(*xs), of one shape, in one block after the other where they are large: fresh memory costs more than most f. f works
+    element by element, or, with `width`, on rows of that many."""
+    x = xs[0]
+    if x.numel() < 2 * BLOCK or any(v.shape != x.shape for v in xs):
+        return f(*xs)
+    made = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    parts = [(made, *xs)]
+    if not all(v.is_contiguous() for v in xs) and 4 * x[0].numel() >= BLOCK:
+        parts = list(zip(made, *xs, strict=True))  # samples beside one baseline
+    if not all(v.is_contiguous() for v in parts[0]):
+        return f(*xs)
+    shape, step = ((-1,), BLOCK) if width is None else ((-1, width), max(BLOCK // width, 1))
+    for part in parts:
+        flat, *others = (v.view(shape) for v in part)
+        for i in range(0, len(flat), step):
+            flat[i : i + step] = f(*[v[i : i + step] for v in others])
+    return made
 
 
 def opposite(x: Tensor, x0: Tensor) -> Tensor:

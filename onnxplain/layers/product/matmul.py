@@ -22,6 +22,7 @@ class MatMul(Bilinear):
     """a @ b as numpy has it: batch axes broadcast, vectors are rows or columns."""
 
     onnx = {"MatMul": 1}
+    makes_anew = True
 
     @classmethod
     def build(cls, node: OnnxNode) -> MatMul | None:
@@ -36,6 +37,9 @@ class MatMul(Bilinear):
             g = g.unsqueeze(-1)
         if inputs[0].dim() == 1:
             g = g.unsqueeze(-2)
+        if len(g) == 1:
+            one = torch.matmul(g[0], b.mT) if i == 0 else torch.matmul(a.mT, g[0])
+            return sum_to(one[None], (a, b)[i].shape).reshape(1, *inputs[i].shape)
         # einsum puts the targets beside the rows (or columns), so that the other factor isn't repeated for each
         r = torch.einsum("t...mn,...kn->t...mk", g, b) if i == 0 else torch.einsum("t...mn,...mk->t...kn", g, a)
         return sum_to(r, (a, b)[i].shape).reshape(g.shape[0], *inputs[i].shape)
