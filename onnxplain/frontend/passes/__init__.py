@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from ...graph.graph import Graph
+from .copy_sizes import copy_sizes
 from .drop_identity import drop_identity
 from .fuse_bias import fuse_bias
 from .fuse_fake_quantize import fuse_fake_quantize
@@ -27,6 +28,7 @@ from .turn_last import turn_last
 Pass = Callable[[Graph, Collection[str]], Graph]
 PASSES: tuple[Pass, ...] = (
     drop_identity,
+    copy_sizes,
     fuse_fake_quantize,
     fuse_whole_sums,
     fuse_layer_norm,

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..base import OnnxNode
@@ -43,6 +44,12 @@ class Reshape(Renaming):
             rest = math.prod(n for n in shape if n != -1)
             shape = [n if n != -1 else x.numel() // rest if rest else 0 for n in shape]
         return x.reshape(shape)
+
+
+def to_sizes(sizes: Sequence[int]) -> Reshape:
+    """x as these sizes: one −1 is what is left, 0 copies."""
+    shape = torch.tensor(sizes, dtype=torch.int64)
+    return Reshape(OnnxNode("Reshape", 13, constants=(None, shape), dynamic=(True, False)))
 
 
 class Flatten(Renaming):
