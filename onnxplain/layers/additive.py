@@ -8,8 +8,9 @@ from functools import reduce
 import torch
 from torch import Tensor
 
-from .base import OnnxNode
+from .base import OnnxNode, Placed
 from .kinds import Additive, one_for_all_rows
+from .shapes import Place, Shape
 
 
 class WeightedSum(Additive):
@@ -30,6 +31,9 @@ class WeightedSum(Additive):
 
     def keeps_rows(self) -> bool:
         return one_for_all_rows(self)
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return self.with_constants_at(place), [place.where(s) for s in shapes]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         args = self.full(inputs)

@@ -6,6 +6,7 @@ inputs), in their ONNX order; constant inputs are bound when it is built.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,8 +14,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
+from .shapes import Place, Shape
+
 Cotangents = Sequence[Tensor | None]
 Pulled = tuple[Tensor | None, ...]
+#: a layer, and where it reads each input; None: the whole
+Placed = tuple["Layer", list[Place | None]]
 
 
 @dataclass(frozen=True)
@@ -149,6 +154,15 @@ class Layer(torch.nn.Module):
         least two, and as many rows. A hook, by which steps are computed as if they were samples: by default not."""
         return False
 
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        """What computes one place of the output alone, `out` being the whole output's shape and `shapes` the inputs'. A hook,
+        for layers that treat positions apart: by default None."""
+        return None
+
+    def reads_one(self, rank: int) -> Place | None:
+        """The one place that it reads of its only input, of this rank. A hook: by default None, for all of it."""
+        return None
+
     def carries(self, i: int) -> bool:
         """Whether dynamic input i can carry relevance (a condition, an index or a shape cannot)."""
         return True
@@ -201,3 +215,13 @@ class Bound(Layer):
         for i, x in zip(self.slots, inputs, strict=True):
             args[i] = x
         return args
+
+    def with_constants_at(self, place: Place) -> Bound:
+        """The same of one place of its constants, which broadcast."""
+        if not self.constant_slots:
+            return self
+        made = copy.copy(self)
+        made.__dict__["_buffers"] = dict(self._buffers)
+        for i in self.constant_slots:
+            setattr(made, f"constant_{i}", place.of(getattr(self, f"constant_{i}")))
+        return made

@@ -12,8 +12,8 @@ from typing import ClassVar, Literal, TypeGuard
 import torch
 from torch import Tensor
 
-from .base import Bound, Cotangents, Layer, Pulled
-from .shapes import sum_to
+from .base import Bound, Cotangents, Layer, Placed, Pulled
+from .shapes import Place, Shape, sum_to
 
 #: J itself; its positive part; its negative part; its square, its size, elementwise; ones wherever J has an entry
 Part = Literal["all", "positive", "negative", "square", "absolute", "ones"]
@@ -122,6 +122,9 @@ class Elementwise(Layer):
     def keeps_rows(self) -> bool:
         alone = type(self).multipliers is Elementwise.multipliers and not self.joins_samples
         return alone and one_for_all_rows(self)
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return (self, [place]) if alone(self) and self.keeps_rows() and not self.draws else None
 
     def multipliers(self, r: Tensor, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         """DeepLIFT's m, with Σ m·Δx = Σ r·Δy. A hook, for where elements depend on each other after all."""

@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Cotangents, OnnxNode, Pulled
+from .base import Cotangents, OnnxNode, Placed, Pulled
 from .elementwise.slopes import abs_slope, finite, power_slope
 from .kinds import Normalization
-from .shapes import positive_axis
+from .shapes import Place, Shape, positive_axis
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,15 @@ class Normalizer(Normalization):
         return math.prod(s.a.shape[i] for i in s.axes)
 
 
+def _beside(layer: LayerNormalization | RMSNormalization, place: Place, shapes: Sequence[Shape]) -> Placed | None:
+    """One place on an axis over which is not normalised."""
+    return (layer, [place]) if place.axis < -_width(len(shapes[0]), layer.axis) and layer.n_outputs == 1 else None
+
+
+def _width(rank: int, axis: int) -> int:
+    return rank - positive_axis(axis, rank)
+
+
 def _last_axes(x: Tensor, axis: int) -> tuple[int, ...]:
     return tuple(range(positive_axis(axis, x.dim()) - x.dim(), 0))
 
@@ -180,6 +189,9 @@ class LayerNormalization(Normalizer):
 
     def groups(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         return x, _last_axes(x, self.axis)
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return _beside(self, place, shapes)
 
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
         (x,), g = inputs, cotangents[0]
@@ -226,6 +238,9 @@ class RMSNormalization(Normalizer):
 
     def groups(self, x: Tensor) -> tuple[Tensor, tuple[int, ...]]:
         return x, _last_axes(x, self.axis)
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return _beside(self, place, shapes)
 
 
 class InstanceNormalization(Normalizer):

@@ -4,11 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .several import Several
+
+
+class Place(NamedTuple):
+    """The first or the last position on an axis, which is counted from the end. Of a value that is broadcast along the axis
+    they are its only one, so that nobody has to know."""
+
+    axis: int
+    last: bool
+
+    def __str__(self) -> str:
+        return f"{'last' if self.last else 'first'} of axis {self.axis}"
+
+    def within(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """The shape of that position alone, the axis kept."""
+        return tuple([1 if i - len(shape) == self.axis else n for i, n in enumerate(shape)])
+
+    def where(self, shape: Sequence[int | None]) -> Place | None:
+        """The same place of a value that broadcasts, if it has the axis."""
+        return self if len(shape) >= -self.axis else None
+
+    def of(self, x: Tensor) -> Tensor:
+        """That position of a constant that broadcasts."""
+        if x.dim() < -self.axis or x.shape[self.axis] == 1:
+            return x
+        return x.narrow(self.axis, x.shape[self.axis] - 1 if self.last else 0, 1).clone()
+
+
+#: sizes as far as they are known
+Shape = Sequence[int | None]
 
 
 def sum_to(g: Tensor, shape: Sequence[int]) -> Tensor:

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .base import Cotangents, OnnxNode, Pulled
+from .base import Cotangents, OnnxNode, Placed, Pulled
 from .elementwise.slopes import decay, difference, in_blocks
 from .kinds import Integer, SoftmaxKind
-from .shapes import positive_axis
+from .shapes import Place, Shape, positive_axis
 
 
 class Axes:
@@ -46,6 +46,9 @@ class AnySoftmax(SoftmaxKind):
     def __init__(self, axes: Axes) -> None:
         super().__init__()
         self.axes = axes
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return None if place.axis in self.axes.of(len(shapes[0])) else (self, [place])
 
     def total(self, v: Tensor) -> Tensor:
         return v.sum(self.axes.of(v.dim() - 1), keepdim=True)

@@ -18,9 +18,11 @@ from ..errors import InputError, OnnxplainError, RuleError, TargetError
 from ..graph.compiled import compiled
 from ..graph.graph import Graph, Node
 from ..graph.last_activation import Explained, explained_value
+from ..graph.narrowing import narrowed
 from ..graph.plan import Backward, Forward, Trace, walked
 from ..graph.sources import Back, IndexWalk, Source, check_inside
 from ..rules.base import Rule
+from ..rules.gradient import Adjoint
 from ..specs import Spec, fixed_rows
 from ..targets import per_output
 from .base import Method
@@ -222,7 +224,9 @@ def _planned(
         nodes.update({n.name: n for n in walked(graph, a.values, names)[1]})
     ordered = [n for n in graph.nodes if n.name in nodes]
     rules = method.walk_rules().assign(graph, ordered, active)
-    walks = {a.name: Backward(graph, a.values, names, rules, layers) for a in asked}
+    made = narrowed(graph, {*seeds, *names, *layers})
+    graph, placed = made.graph, {**rules, **dict.fromkeys(made.added, Adjoint())}
+    walks = {a.name: Backward(graph, a.values, names, placed, layers) for a in asked}
     keep = set().union(*(w.keep for w in walks.values())) if walks else set()
     index_walks = {
         (s.value, i): s.back or IndexWalk(graph, s.value, i, s.inputs)
@@ -246,7 +250,7 @@ def _planned(
         explained=explained,
         sources=tuple(sources),
         layers=tuple(layers),
-        rules=rules,
+        rules=placed,
         said=_said(rules),
         walks=walks,
         clean=clean,

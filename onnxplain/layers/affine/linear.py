@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ..base import OnnxNode
+from ..base import OnnxNode, Placed
 from ..kept import kept
 from ..kinds import Affine, Part
-from ..shapes import sum_to
+from ..shapes import Place, Shape, sum_to
 from .merging import along, nothing_below_zero, shifted, weights_of
-
 
 class Linear(Affine):
     """y = x W + b, or y = W x + b for `side="left"`; x is first transposed (its last two axes) if `flip`.
@@ -97,6 +96,9 @@ class Linear(Affine):
 
     def keeps_rows(self) -> bool:
         return self.plain and (self.b is None or self.b.dim() <= 1)
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return (self, [place]) if place.axis < -1 and self.keeps_rows() and len(shapes[0]) > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
         if self.fused:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from ..base import OnnxNode
+from ..base import OnnxNode, Placed
 from ..kinds import Affine, Part, one_for_all_rows, part_of
-from ..shapes import sum_to
+from ..shapes import Place, Shape, sum_to
 from .merging import nothing_below_zero
 
 
@@ -43,6 +45,9 @@ class Scale(Affine):
 
     def keeps_rows(self) -> bool:
         return one_for_all_rows(self)
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return (self, [place]) if self.a.numel() == 1 and self.a.dim() <= len(shapes[0]) else None
 
     def forward(self, x: Tensor) -> Tensor:
         return x / self.a if self.divide else x * self.a

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..base import OnnxNode
+from ..base import OnnxNode, Placed
 from ..kinds import Bilinear
-from ..shapes import sum_to
+from ..shapes import Place, Shape, sum_to
 from .pointwise import two_values
 
 
@@ -27,6 +27,12 @@ class MatMul(Bilinear):
     @classmethod
     def build(cls, node: OnnxNode) -> MatMul | None:
         return cls() if two_values(node) else None
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        a, b = shapes
+        if min(len(a), len(b)) < 2:
+            return None
+        return self, [place.where(a) if place.axis != -1 else None, place.where(b) if place.axis != -2 else None]
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.matmul(a, b)

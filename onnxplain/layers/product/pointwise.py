@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..base import OnnxNode, Pulled
+from ..base import OnnxNode, Placed, Pulled
 from ..elementwise.slopes import exp_slope, log_slope, power_derivative, power_slope
 from ..kinds import Bilinear, Product
-from ..shapes import sum_to
+from ..shapes import Place, Shape, sum_to
 
 
 def two_values(node: OnnxNode) -> bool:
@@ -29,6 +29,9 @@ class Times(Bilinear):
 
     def keeps_rows(self) -> bool:
         return True
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return self, [place.where(s) for s in shapes]
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return a * b
@@ -61,6 +64,9 @@ class Div(Product):
     @classmethod
     def build(cls, node: OnnxNode) -> Div | None:
         return cls() if two_values(node) else None
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return self, [place.where(s) for s in shapes]
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return a / b

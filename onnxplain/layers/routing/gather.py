@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..base import OnnxNode
-from ..shapes import lift, positive_axis, zeros_for
+from ..shapes import Place, lift, positive_axis, zeros_for
 from .indices import row_numbers, wrapped
 from .moving import Moving
 
@@ -27,6 +27,11 @@ class Gather(Moving):
 
     def places(self, index: Tensor, n: int) -> Tensor:
         return (index if self.counted else wrapped(index, n)).reshape(-1)
+
+    def reads_one(self, rank: int) -> Place | None:
+        if self.constant_slots != (1,) or self.constant_1.numel() != 1 or (at := int(self.constant_1)) not in (0, -1):
+            return None
+        return Place(self.axis if self.axis < 0 else self.axis - rank, at == -1)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         args = self.full(inputs)

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..base import OnnxNode
+from ..base import OnnxNode, Placed
 from ..parameters import Ints
-from ..shapes import positive_axis
+from ..shapes import Place, Shape, positive_axis
 from .moving import Moving
 
 
@@ -35,6 +35,20 @@ class Reshape(Renaming):
         self.shape = shape
         self.copy_zeros = not node.attr("allowzero", 0)
 
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        """Where the axis is one of x's as well: all before it are copied, or as many elements lie behind it."""
+        (x,), sizes = shapes[:1], self.shape.constant
+        if self.shape.dynamic or not self.copy_zeros or out is None or len(out) != len(sizes):
+            return None
+        k = len(out) + place.axis
+        if all(n == 0 for n in sizes[: k + 1]):
+            return self, [Place(k - len(x), place.last)]
+        for i in range(len(x)):
+            copied = i < len(sizes) and i != k and sizes[i] == 0  # by another axis
+            if not copied and out[k] is not None and x[i] == out[k] and _elements(x[i + 1 :]) == _elements(out[k + 1 :]) is not None:
+                return to_sizes([*sizes[:k], 1, *sizes[k + 1 :]]), [Place(i - len(x), place.last)]
+        return None
+
     def forward(self, *inputs: Tensor) -> Tensor:
         args = self.full(inputs)
         x, shape = args[0], self.shape.of(args)
@@ -50,6 +64,11 @@ def to_sizes(sizes: Sequence[int]) -> Reshape:
     """x as these sizes: one −1 is what is left, 0 copies."""
     shape = torch.tensor(sizes, dtype=torch.int64)
     return Reshape(OnnxNode("Reshape", 13, constants=(None, shape), dynamic=(True, False)))
+
+
+def _elements(shape: Shape) -> int | None:
+    known = [n for n in shape if n is not None]
+    return math.prod(known) if len(known) == len(shape) else None
 
 
 class Flatten(Renaming):

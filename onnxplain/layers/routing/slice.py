@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..base import OnnxNode
 from ..parameters import Ints
-from ..shapes import positive_axis
+from ..shapes import Place, positive_axis
 from .moving import Moving
 
 
@@ -39,6 +39,13 @@ class Slice(Moving):
             if taken != range(n):
                 out.append((positive_axis(axis, len(shape)), n, taken))
         return out
+
+    def reads_one(self, rank: int) -> Place | None:
+        starts, ends, axes, steps = (p.constant for p in self.parameters_of)
+        if any(p.dynamic for p in self.parameters_of) or axes is None or len(axes) != 1 or steps not in (None, [1]):
+            return None
+        last = starts[0] == -1 and ends[0] >= 2**31 - 1
+        return Place(axes[0] if axes[0] < 0 else axes[0] - rank, last) if last or (starts[0], ends[0]) == (0, 1) else None
 
     def forward(self, *inputs: Tensor) -> Tensor:
         args = self.full(inputs)

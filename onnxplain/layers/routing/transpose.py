@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..base import OnnxNode
-from ..shapes import fold, unfold
+from ..base import OnnxNode, Placed
+from ..shapes import Place, Shape, fold, unfold
 from .moving import Moving
 
 
@@ -26,6 +26,11 @@ class Transpose(Moving):
         perm = node.attr("perm")
         self.perm = None if perm is None else [int(p) for p in perm]
         self.back = None if perm is None else [0, *(1 + p for p in inverse(perm))]
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        rank = len(shapes[0])
+        axes = self.perm or list(reversed(range(rank)))
+        return self, [Place(axes[place.axis] - rank, place.last)]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         x = self.full(inputs)[0]

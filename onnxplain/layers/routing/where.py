@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..base import Placed
 from ..kinds import one_for_all_rows
-from ..shapes import sum_to
+from ..shapes import Place, Shape, sum_to
 from .moving import Moving
 
 
@@ -21,6 +22,9 @@ class Where(Moving):
 
     def keeps_rows(self) -> bool:
         return one_for_all_rows(self)
+
+    def at_place(self, place: Place, shapes: Sequence[Shape], out: Shape | None) -> Placed | None:
+        return self.with_constants_at(place), [place.where(s) for s in shapes]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         condition, a, b = self.full(inputs)
