@@ -16,7 +16,7 @@ from .halves import Halves, Weighed
 from .temporaries import over, times_over
 
 Variant = Literal["generalized", "original"]
-_above_zero = torch.ops.aten.threshold_backward.default
+_above_zero = torch.ops.aten.threshold_backward
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,16 @@ def _by_sign(at: Site, b: Tensor | None, r: Tensor, gamma: float, stabilizer: fl
     below = torch.add(above, opposite, alpha=2 + gamma)
     s = over(r, torch.maximum(above, below, out=above).clamp_(min=stabilizer))
     del above, below
-    lowered = Weighed(-1, -1 - gamma)
-    return halves.pull((raised, _above_zero(s, y.expand_as(s), 0)), (lowered, _above_zero(s, opposite.expand_as(s), 0)))
+    both, first, second = halves.room(s)
+    u, v = _where_above_zero(s, y, first), _where_above_zero(s, opposite, second)
+    return halves.pull((raised, u), (Weighed(-1, -1 - gamma), v), both=both)
+
+
+def _where_above_zero(s: Tensor, z: Tensor, place: Tensor | None) -> Tensor:
+    """s where z > 0, else 0; written to its place, if it has one."""
+    if place is None:
+        return _above_zero.default(s, z.expand_as(s), 0)
+    return _above_zero.grad_input(s, z.expand_as(s), 0, grad_input=place)
 
 
 def _affine(at: Site) -> Affine:

@@ -113,8 +113,27 @@ class Halves:
         above, below = self.x.clamp(min=0), self.x.clamp(max=0)
         return self.layer.linear(above, "positive") + self.layer.linear(below, "negative") + shift
 
-    def pull(self, *shares: tuple[Weighed, Tensor]) -> Tensor:
-        """Σ x⁺ ⊙ wᵀs + x⁻ ⊙ w′ᵀs over the weights w asked for, each with its relevance s (T, *y)."""
+    def stacks(self) -> bool:
+        """Whether to make one product of several: not where the weights, of which there is one set more then, are larger than
+        what is added up in a pass less."""
+        return not self.signed and sum(b.numel() for b in self.layer.buffers()) <= self.x.numel()
+
+    def room(self, r: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Memory for two relevances of r's shape side by side, which `pull` then need not bring there, and their places in it;
+        None where they are better made each in memory of its own."""
+        axes = self.layer.weight_axes
+        if axes is None or not self.stacks() or r.requires_grad or self.x.requires_grad:
+            return None, None, None
+        n, axis = r.shape[axes[2]], r.dim() + axes[2]
+        shape = (r.shape[0] * r.shape[1], *r.shape[2:axis], 2 * n, *r.shape[axis + 1 :])
+        images = len(shape) == 4 and axis == 2
+        form = torch.channels_last if images else torch.contiguous_format
+        both = torch.empty(shape, dtype=r.dtype, device=r.device, memory_format=form).unflatten(0, r.shape[:2])
+        first, second = both.split(n, axis)
+        return both, first, second
+
+    def pull(self, *shares: tuple[Weighed, Tensor], both: Tensor | None = None) -> Tensor:
+        """Σ x⁺ ⊙ wᵀs + x⁻ ⊙ w′ᵀs over the weights w asked for, each with its relevance s (T, *y); `both`: these in one."""
         layer, axes, nothing = self.layer, self.layer.weight_axes, self.x.new_zeros(())
         if axes is None:
             return self._pulled_apart(shares)
@@ -122,11 +141,13 @@ class Halves:
             sides = [self.two_sided(w, nothing) for w, _ in shares]
             pulled = [side.transpose(s, self.x) for side, (_, s) in zip(sides, shares, strict=True) if side is not None]
             return self._joined(reduce(Tensor.add_, pulled), axes[2])
-        asked, s = [w for w, _ in shares], [s for _, s in shares]
-        one = len(shares) == 1
-        stacked = layer.reweighted(_alone(asked[0]) if one else Stacked(tuple(asked), axes[1]), nothing)
+        asked, one = tuple(w for w, _ in shares), len(shares) == 1
+        if not (one or self.stacks()):
+            return self._pulled_apart(shares)
+        stacked = layer.reweighted(_alone(asked[0]) if one else Stacked(asked, axes[1]), nothing)
         assert stacked is not None
-        return times(self.x, stacked.transpose(s[0] if one else torch.cat(s, axes[2]), self.x), layer)
+        s = shares[0][1] if one else torch.cat([s for _, s in shares], axes[2]) if both is None else both
+        return times(self.x, stacked.transpose(s, self.x), layer)
 
     def _joined(self, g: Tensor, axis: int) -> Tensor:
         """x⁺ ⊙ (the first part of g) + x⁻ ⊙ (the rest), the relevances of both sides."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+import torch
 from torch import Tensor
 
 from ..errors import RuleError
@@ -123,18 +124,19 @@ def _alpha_beta(at: Site, r: Tensor, beta: float, bias: SignedBias, stabilizer: 
     part = b if bias in ("absorb", "distribute") else None
     halves = Halves.of(at)
     above, below = _denominators(halves, at, b, bias, stabilizer, beta != 0)
-    share = over if stabilizer else ratio
-    u = share(r, above)
+    v: Tensor | None = None
     if below is None:
-        pulled, even = halves.pull((POSITIVE, u)), None if part is None else part.clamp(min=0) * u
+        u = over(r, above) if stabilizer else ratio(r, above)
+        pulled = halves.pull((POSITIVE, u))
     else:
-        v = share(r, below)
+        both, first, second = halves.room(r) if stabilizer else (None, None, None)
+        u, v = (torch.div(r, z, out=p) if stabilizer else ratio(r, z) for z, p in ((above, first), (below, second)))
         # α·a − β·b, as α − β = 1
-        pulled = halves.pull((Weighed(1 + beta, 0), u), (Weighed(0, -beta), v))
-        even = None if part is None else part.clamp(min=0) * u * (1 + beta) - part.clamp(max=0) * v * beta
-    if even is None or bias != "distribute":
+        pulled = halves.pull((Weighed(1 + beta, 0), u), (Weighed(0, -beta), v), both=both)
+    if part is None or bias != "distribute":
         return pulled
-    return plus_bias_share(pulled, layer, even, x)
+    even = part.clamp(min=0) * u * (1 + beta)
+    return plus_bias_share(pulled, layer, even if v is None else even - part.clamp(max=0) * v * beta, x)
 
 
 def _denominators(
