@@ -34,10 +34,25 @@ Statistic = Literal["mean", "square", "variance"]
 
 
 @dataclass(frozen=True, eq=False)
+class Line:
+    """Points start + at · (end − start) between values of the sources: `end` n rows, `start` as many, or 1; `at` (k,)."""
+
+    start: Mapping[str, Tensor]
+    end: Mapping[str, Tensor]
+    at: Tensor
+
+    def points(self, start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same points, k·n rows, of values that are affine in the sources, given at start and end."""
+        each = {v: self.at.reshape(-1, *[1] * y.dim()) for v, y in end.items()}
+        return {v: torch.lerp(start[v][None], y[None], each[v]).flatten(0, 1) for v, y in end.items()}
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """One walk, or `k` at once: rows are repetition-major (row r·n + s is sample s).
 
-    `x`: values of the sources, k·n rows; None: the samples themselves, whose forward pass is already made.
+    `x`: values of the sources, k·n rows; None: the samples themselves, whose forward pass is already made; `line`: k·n points
+    on a line instead.
     `x0`: the baseline of a walk over differences: n·k rows, n rows, 1 row, or any number with `pairs` (then every
     sample meets every baseline, and k is their number). `weights` (k,): of each repetition in the sum.
     `factor`: what each source's relevance is multiplied by, k·n rows, or n for all repetitions alike; None: nothing.
@@ -49,6 +64,7 @@ class Step:
     weights: Tensor | None = None
     factor: Mapping[str, Tensor] | None = None
     pairs: bool = False
+    line: Line | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +110,7 @@ class Method:
     needs_data: ClassVar[bool] = True
     draws: ClassVar[bool] = False  # whether it takes random numbers
     statistic: ClassVar[Statistic] = "mean"
+    lifts: ClassVar[bool] = False  # whether it sums up walks at many points, so that affine first layers may wait for the sum
     of_data: ClassVar[frozenset[str]] = frozenset()  # fields that only `prepare`, `steps` and seeds read: no rule or graph
 
     ignore_last_activation: bool = True

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import RuleError
 from ..rules.composites import Composite, everywhere
 from ..rules.gradient import Adjoint
-from .base import Chunk, Method, Step, as_weights, positive
+from .base import Chunk, Line, Method, Step, as_weights, positive
 from .baselines import BaselineSet
 from .context import Context, rows_of
 
@@ -72,6 +72,7 @@ class IntegratedGradients(Method):
     promise = "approximate"
     goal = "difference"
     layer_factor = "refuse"
+    lifts = True
     of_data = frozenset(["baseline"])
 
     baseline: Any = 0.0
@@ -116,15 +117,10 @@ class IntegratedGradients(Method):
         difference = {v: x - x0[v] for v, x in chunk.x.items()}
         alphas, weights = (QUADRATURES | LITERAL)[self.quadrature](self.n_steps)
         weights = weights * share
+        some = next(iter(chunk.x.values()))
         for part in chunk.parts(self.n_steps):
-            some = next(iter(chunk.x.values()))
-            a = as_weights(alphas[part.start : part.stop], some)
-            path = {
-                v: (x0[v] + a.reshape(-1, 1, *[1] * (d.dim() - 1)) * d).reshape(-1, *d.shape[1:])
-                for v, d in difference.items()
-            }
             yield Step(
-                x=path,
+                line=Line(x0, chunk.x, as_weights(alphas[part.start : part.stop], some)),
                 k=len(part),
                 weights=as_weights(weights[part.start : part.stop], some),
                 factor=difference if self.times_input else None,

@@ -18,6 +18,7 @@ from ..errors import InputError, OnnxplainError, RuleError, TargetError
 from ..graph.compiled import compiled
 from ..graph.graph import Graph, Node
 from ..graph.last_activation import Explained, explained_value
+from ..graph.lifting import Lifting, lifted
 from ..graph.narrowing import narrowed
 from ..graph.plan import Backward, Forward, Trace, walked
 from ..graph.sources import Back, IndexWalk, Source, check_inside
@@ -38,7 +39,8 @@ from .value_key import NoKeyError, key_of
 class Problem:
     """`asked`: what is explained, one walk per entry and chunk. `clean`, `path`: forward plans from the inputs, and
     from the sources. `walks[name]`: the way back. `rules`: of every node on it, `said`: as they print. `layouts`: where
-    sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it."""
+    sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it. `lifting`: how walks at
+    many points share their first layers, if they do."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
@@ -58,11 +60,12 @@ class Problem:
     needs_integers: bool
     per_row: frozenset[str]
     need: Need | None
+    lifting: Lifting | None
 
     def compiled(self) -> Problem:
         """The same, with plans that go through torch.compile."""
         walks = {name: compiled(walk) for name, walk in self.walks.items()}
-        return replace(self, clean=compiled(self.clean), path=compiled(self.path), walks=walks)
+        return replace(self, clean=compiled(self.clean), path=compiled(self.path), walks=walks, lifting=None)
 
     def layout(self, source: Source) -> Layout | None:
         """Where a source holds the samples: where the (first) input it stands for has them, if nothing moved them; None:
@@ -242,6 +245,7 @@ def _planned(
     rest = graph.ancestors(seeds, stop=names)
     integers = set(graph.inputs) - set(names)
     clean = Forward(graph, graph.inputs, wanted, keep | read_by_index)
+    lifting = _lifting(graph, inputs, sources, asked, placed) if method.lifts and not layers else None
     return Problem(
         graph=graph,
         inputs=inputs,
@@ -260,8 +264,17 @@ def _planned(
         index_walks=index_walks,
         needs_integers=any(v in integers for n in rest for v in n.inputs),
         per_row=graph.descendants(names),
-        need=foreseen(graph, clean, list(walks.values()), [*names, *layers]),
+        need=foreseen(graph, clean, list(walks.values()), [*names, *layers, *(lifting.ends.values() if lifting else ())]),
+        lifting=lifting,
     )
+
+
+def _lifting(
+    graph: Graph, inputs: Mapping[str, Spec], sources: Sequence[Source], asked: Sequence[Asked], rules: Mapping[str, Rule]
+) -> Lifting | None:
+    if not all(s.value in inputs and inputs[s.value].batch_axis == 0 for s in sources):
+        return None
+    return lifted(graph, [s.value for s in sources], {a.name: a.values for a in asked}, rules, Adjoint)
 
 
 def _said(rules: Mapping[str, Rule]) -> dict[str, str]:

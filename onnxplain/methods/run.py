@@ -23,6 +23,7 @@ from .base import Chunk, Method, Step
 from .chunks import Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
 from .context import Context
 from .goals import Goals
+from .late import Late
 from .meter import Meter, give_back
 from .problem import Problem
 from .results import Results
@@ -181,7 +182,8 @@ class Runner:
 
     def _read(self, trace: Trace) -> list[str]:
         """The values at which attributions are read."""
-        values = [*(s.value for s in self.problem.sources), *self.problem.layers]
+        lifting = self.problem.lifting
+        values = [*(s.value for s in self.problem.sources), *self.problem.layers, *(lifting.ends.values() if lifting else ())]
         return [v for v in dict.fromkeys(values) if v in trace]
 
     def _peak(self, rows: int, targets: int) -> int:
@@ -224,14 +226,22 @@ class Runner:
         for begin in range(0, most, chunks.group):
             group = slice(begin, min(begin + chunks.group, most))
             sums = Sums(p, n, self.method.statistic, self.layouts)
+            late = self._late(sums)
             for step in self.method.steps(chunk, self.prepared):
-                self._step(sums, step, trace, selected, rows, integers, chunks, group)
+                self._step(sums, step, trace, selected, rows, integers, chunks, group, late)
                 if self.progress is not None and group.stop == most:
                     self.progress(real * step.k)
+            if late is not None:
+                late.finish()
             for a in p.asked:
                 end = selected[a.name].n_targets
                 for targets in self._walked(group, end, chunks):
                     self._finish(results, sums, a, targets, end, start, real, trace)
+
+    def _late(self, sums: Sums) -> Late | None:
+        """Where walks stop short of the first layers; not where memory is bounded or nodes are observed, one by one."""
+        p = self.problem
+        return None if p.lifting is None or self.audit is not None or self.max_memory is not None else Late(p, p.lifting, sums)
 
     def _walked(self, group: slice, end: int, chunks: Sizes) -> Iterator[slice]:
         """The targets of a group that are walked together, of `end` altogether."""
@@ -262,11 +272,11 @@ class Runner:
         integers: Mapping[str, Tensor],
         chunks: Sizes,
         group: slice,
+        late: Late | None = None,
     ) -> None:
         """One step's walks, for a group of targets."""
         p, n = self.problem, len(rows)
-        at = n if step.x is None else next(iter(step.x.values())).shape[0]
-        trace = clean if step.x is None else p.path.run(p.source_feed(step.x, p.repeat(integers, at // n)))
+        at, trace = self._forward(step, clean, n, integers, late)
         trace0, pairing = None, None
         if step.x0 is not None:
             trace, trace0, pairing = self._pair(step, trace, at, n, integers)
@@ -275,17 +285,38 @@ class Runner:
             observe = lambda node, given, pulled, site: sink(node, site, given, pulled, step.weights)
         differences = Differences(self.method.layer_factor, trace, trace0, pairing)
         total = at if pairing is None else pairing.rows
+        walks = p.walks if late is None else late.lifting.walks
         for a in p.asked:
             s = selected[a.name]
             one_row = observe is None and total > 1 and self.goals.alike(a, s)
-            hot = observe is None and trace0 is None and p.walks[a.name].hot is not None
+            hot = observe is None and trace0 is None and walks[a.name].hot is not None
             for targets in self._walked(group, s.n_targets, chunks):
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row, hot)
-                relevance = p.walks[a.name].run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
-                sums.add(a.name, step, targets.start, relevance, differences)
+                relevance = walks[a.name].run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
+                if late is None:
+                    sums.add(a.name, step, targets.start, relevance, differences)
+                else:
+                    late.add(a.name, step, targets.start, relevance)
                 if self.max_memory is not None:
                     del seeds, relevance
                     give_back()
+
+    def _forward(
+        self, step: Step, clean: Trace, n: int, integers: Mapping[str, Tensor], late: Late | None
+    ) -> tuple[int, Trace]:
+        """(rows, the values at a step's points)"""
+        p, x = self.problem, step.x
+        if step.line is not None:
+            if late is not None:
+                return step.k * n, late.along(step.line, p.repeat(integers, step.k))
+            x = step.line.points(step.line.start, step.line.end)
+        if x is None:
+            return n, clean
+        at = next(iter(x.values())).shape[0]
+        trace = p.path.run(p.source_feed(x, p.repeat(integers, at // n)))
+        if late is not None:
+            late.like = trace
+        return at, trace
 
     def _pair(
         self, step: Step, trace: Trace, at: int, n: int, integers: Mapping[str, Tensor]

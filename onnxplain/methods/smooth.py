@@ -20,6 +20,7 @@ from .context import Context
 from .problem import Problem
 
 NOISE = 1  # purpose number of the noise's generators
+AHEAD = 1024  # numbers that a sample draws at once, at least
 
 
 def _batch_range(x: Tensor) -> Tensor:
@@ -46,13 +47,24 @@ def noisy(
         flat = x.reshape(x.shape[0], -1)
         own = (flat.amax(1) - flat.amin(1)).reshape(-1, *[1] * (x.dim() - 1))
         sigma[v] = noise_level * (own if ranges is None else ranges[v])
+    drawn = {v: x.new_empty((0, *x.shape)) for v, x in chunk.x.items()}
     for part in repetitions:
         made = {}
         for v, x in chunk.x.items():
-            draws = np.stack([g.standard_normal((len(part), *x.shape[1:])) for g in generators[v]], axis=1)
-            noise = torch.from_numpy(draws).to(dtype=x.dtype, device=x.device)  # (k, n, …)
+            if len(drawn[v]) < len(part):
+                drawn[v] = torch.cat([drawn[v], _normal(generators[v], x, len(part) - len(drawn[v]))])
+            noise, drawn[v] = drawn[v][: len(part)], drawn[v][len(part) :]  # (k, n, …)
             made[v] = (x + sigma[v] * noise).reshape(-1, *x.shape[1:])
         yield part, made
+
+
+def _normal(generators: list[np.random.Generator], x: Tensor, k: int) -> Tensor:
+    """(k, n, …), or more of them where they are few numbers: what comes later is the same, and a call takes its time."""
+    k = max(k, AHEAD // max(x[0].numel(), 1))
+    made = np.empty((k, *x.shape), np.float64 if x.dtype == torch.float64 else np.float32)
+    for i, g in enumerate(generators):
+        made[:, i] = g.standard_normal((k, *x.shape[1:]))
+    return torch.from_numpy(made).to(dtype=x.dtype, device=x.device)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -102,6 +114,7 @@ class SmoothGrad(NoisyGradients):
     """
 
     name = "smoothgrad"
+    lifts = True
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -174,6 +187,5 @@ class Smooth(Method):
             for step in self.method.steps(dataclasses.replace(chunk, x=x, clean=False), prepared):
                 some = next(iter(x.values()))
                 weights = some.new_ones(step.k) if step.weights is None else step.weights
-                yield dataclasses.replace(
-                    step, x=x if step.x is None else step.x, weights=weights / self.n_samples
-                )
+                at = x if step.x is None and step.line is None else step.x
+                yield dataclasses.replace(step, x=at, weights=weights / self.n_samples)

@@ -40,7 +40,7 @@ class Sums:
     layers: dict[Key, Tensor] = field(default_factory=dict)
     first: dict[tuple[str, Key], Tensor] = field(default_factory=dict)
 
-    def add(self, asked: str, step: Step, start: int, relevance: Mapping[str, Tensor], differences: Differences) -> None:
+    def add(self, asked: str, step: Step, start: int, relevance: Mapping[str, Tensor], differences: Differences | None = None) -> None:
         """One walk's relevance, for some targets, `start` the first."""
         p = self.problem
         for s in p.sources:
@@ -52,14 +52,14 @@ class Sums:
                 if factor is not None and not late:
                     r = r * factor
                 key = s.value, asked, start
-                r = _weighted(self._powers("source", key, r, step), step, self.n)
+                r = weighted(self._powers("source", key, r, step), step, self.n)
                 _accumulate(self.totals, key, r * factor if late else r)  # type: ignore[operator]
         for v in p.layers:
             if (r := relevance.get(v)) is not None:
-                r = differences.scaled(v, r)
+                r = r if differences is None else differences.scaled(v, r)
                 r = layer_rows(v, r, step.k * self.n, self.layouts)
                 key = v, asked, start
-                _accumulate(self.layers, key, _weighted(self._powers("layer", key, r, step), step, self.n))
+                _accumulate(self.layers, key, weighted(self._powers("layer", key, r, step), step, self.n))
 
     def by_source(self, asked: str, start: int) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
         """(source, the inputs it stands for, its sum) for the sources that relevance reached; `start`: of some targets that
@@ -131,15 +131,17 @@ class Differences:
         return r
 
 
-def _weighted(r: Tensor, step: Step, n: int) -> Tensor:
+def weighted(r: Tensor, step: Step, n: int) -> Tensor:
     """(T, k·n, …) → (T, n, …): the weighted sum over repetitions."""
     if step.k == 1:
         return r if step.weights is None else r * step.weights[0]
     if step.weights is None:
         return r.reshape(r.shape[0], step.k, n, *r.shape[2:]).sum(1)
-    # an einsum would put the repetitions last, in a copy
-    total = torch.matmul(step.weights, r.reshape(r.shape[0], step.k, -1))
-    return total.reshape(r.shape[0], n, *r.shape[2:])
+    # an einsum would put the repetitions last, in a copy; of channels that lie last reshape would make one
+    last = r.dim() == 5 and r[0].is_contiguous(memory_format=torch.channels_last)
+    dense = r.movedim(2, -1) if last else r
+    total = torch.matmul(step.weights, dense.reshape(r.shape[0], step.k, -1)).reshape(r.shape[0], n, *dense.shape[2:])
+    return total.movedim(-1, 2) if last else total
 
 
 def _accumulate(sums: dict[Key, Tensor], key: Key, r: Tensor) -> None:
