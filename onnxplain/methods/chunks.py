@@ -20,6 +20,8 @@ AUTO_BYTES = 16 * 2**20
 #: and as much more, up to `MOST_BYTES`, as it takes for a chunk's values to be this many times as large as the weights, which
 #: every chunk reads anew
 PER_WEIGHT, MOST_BYTES = 4, 128 * 2**20
+#: or, in deep nets of small values, until what a walk has in hands at a time is this large: a call has a price of its own
+BUSY = 4 * 2**20
 #: targets beside which samples are as welcome: what is made once for a walk's targets is by then a small part
 MANY = 16
 #: the same where nodes run step by step: what a step reads is small anyway, and each chunk goes through all steps
@@ -34,7 +36,7 @@ COPIES = 3
 WIDTH = 4
 #: the share of `max_memory` that one walk may take, and what is planned for where there is a choice: the rest is for what
 #: kernels make for themselves, and for gaps between what is allocated
-PLANNED, CHOSEN = 1.0, 0.5
+PLANNED, CHOSEN = 0.75, 0.5
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Need:
 
     def auto(self) -> int:
         """What a walk may use when nothing is asked for."""
-        return max(AUTO_BYTES, min(MOST_BYTES, PER_WEIGHT * self.weights * self.target // max(self.row, 1)))
+        row, target = max(self.row, 1), max(self.target, 1)
+        return max(AUTO_BYTES, min(MOST_BYTES, max(PER_WEIGHT * self.weights * target // row, BUSY * row // target)))
 
     def of(self, rows: int, targets: int) -> int:
         return self.fixed + rows * (self.row + targets * self.target)
@@ -90,8 +93,8 @@ def measure(trace: Trace, walks: Sequence[Backward], rows: int, traces: int) -> 
 
 
 def foreseen(graph: Graph, clean: Forward, walks: Sequence[Backward], read: Sequence[str]) -> Need | None:
-    """The same before any forward pass, for one forward pass and numbers of four bytes, where the shapes in the graph say it. `read`: the values
-    at which attributions are read."""
+    """The same before any forward pass, for one forward pass and numbers of four bytes, where the shapes in the graph say it.
+    `read`: the values at which attributions are read."""
     numbers = _numbers(graph, clean)
     if numbers is None or any(v.node.kind == "Control" for b in walks for v in b.visits):
         return None

@@ -115,7 +115,6 @@ class Runner:
             return 1
         if self.foreseen is not None:
             return self.foreseen[2].samples
-            return 1
         if self.chunk_size != "auto":
             return min(self.context.n, given_rows(self.chunk_size))
         each = sum(x[:1].nbytes for n, x in self.context.feeds.items() if self.problem.inputs[n].batch_axis is not None)
