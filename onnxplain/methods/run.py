@@ -20,7 +20,7 @@ from ..rules.base import Relevances, Site
 from ..specs import fixed_rows
 from ..targets import Selection, expected
 from .base import Chunk, Method, Step
-from .chunks import Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
+from .chunks import DIFFERENCES, Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
 from .context import Context
 from .goals import Goals
 from .late import Late
@@ -197,7 +197,7 @@ class Runner:
             sums = Sums(self.problem, rows, self.method.statistic, found)
             chunks = Sizes(rows, targets, rows, targets)
             bare._step(sums, step, trace, selected, samples, self.integers(samples), chunks, slice(0, targets))
-        return meter.peak
+        return int(meter.peak * (DIFFERENCES if self.method.layer_factor == "difference" else 1))
 
     def _chunk(
         self,
