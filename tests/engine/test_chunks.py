@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 
 import onnxplain as ox
-from onnxplain.graph.plan import Trace
-from onnxplain.methods.run import Runner
 
 from .models import CASES, loaded
 from .oracle import close
+from .passes import rows_of_passes
 from .table import METHODS, PAIRS, RANDOM, arrays
 
 N = 5
@@ -202,13 +201,6 @@ def test_columns_of_a_table_are_put_into_the_order_of_the_labels() -> None:
 
 @pytest.mark.parametrize(("asked", "rows"), [(2, [2, 2, 1]), ((3, 1), [3, 2])])
 def test_chunks_have_the_size_asked_for_from_the_first_on(asked: Any, rows: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    forward = Runner.forward
-
-    def counted(self: Runner, samples: np.ndarray) -> Trace:
-        seen.append(len(samples))
-        return forward(self, samples)
-
-    monkeypatch.setattr(Runner, "forward", counted)
+    seen = rows_of_passes(monkeypatch)
     explain("deeplift", "cnn", chunk_size=asked)
     assert seen == rows

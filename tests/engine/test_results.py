@@ -13,6 +13,7 @@ from onnxplain.methods.run import Runner
 
 from .build import Writer
 from .models import CASES, loaded
+from .passes import rows_of_passes
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*attributions miss:UserWarning")
 WIDE = 64  # so many numbers that parts are handed over, not copied
@@ -69,14 +70,7 @@ def test_what_a_sample_takes_is_known_by_shapes_as_it_is_measured(
 
 
 def test_more_targets_than_were_foreseen_are_walked_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows: list[int] = []
-    forward = Runner.forward
-
-    def watched(self: Runner, samples: np.ndarray) -> Any:
-        rows.append(len(samples))
-        return forward(self, samples)
-
-    monkeypatch.setattr(Runner, "forward", watched)
+    rows = rows_of_passes(monkeypatch)
     monkeypatch.setattr(run, "expected", lambda target: 1)
     monkeypatch.setattr("onnxplain.methods.chunks.AUTO_BYTES", 2**15)
     monkeypatch.setattr("onnxplain.methods.chunks.MOST_BYTES", 0)
