@@ -22,7 +22,7 @@ from .plan import Backward, Forward, Trace
 @dataclass(frozen=True, eq=False)
 class Lifting:
     """`ends`: source → the value behind its first layers, or itself. `up`: from all sources to the ends; `path`: on from there
-    to what is explained; `walks`: back to the ends; `down`: from there to the sources."""
+    to what is explained, over the values that it is given there; `walks`: back to the ends; `down`: from there to the sources."""
 
     ends: Mapping[str, str]
     up: Forward
@@ -64,7 +64,7 @@ def lifted(
     return Lifting(
         ends,
         up=Forward(graph, list(sources), [v for v in behind if v not in sources], None),
-        path=Forward(graph, feeds, seeds, set().union(*(w.keep for w in walks.values()))),
+        path=Forward(graph, feeds, seeds, set().union(*(w.read for w in walks.values())), spent=behind),
         walks=walks,
         down=Backward(graph, behind, sources, rules),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -44,9 +44,12 @@ class Trace:
 
 
 class Forward:
-    """The calls that compute `wanted` from `feeds`; values outside `keep` are freed after their last use."""
+    """The calls that compute `wanted` from `feeds`; values outside `keep` are freed after their last use. `spent`: feeds that
+    are given to this pass alone, and may be written over."""
 
-    def __init__(self, graph: Graph, feeds: Sequence[str], wanted: Iterable[str], keep: Iterable[str] | None) -> None:
+    def __init__(
+        self, graph: Graph, feeds: Sequence[str], wanted: Iterable[str], keep: Iterable[str] | None, spent: Collection[str] = ()
+    ) -> None:
         wanted = [v for v in wanted if v not in graph.constants]
         self.nodes = graph.ancestors(wanted, stop=feeds)
         self.feeds = tuple(feeds)
@@ -64,7 +67,7 @@ class Forward:
         for v, k in last.items():
             if v not in kept:
                 frees[k].append(self.index[v])
-        over = overwriting(self.nodes, {*kept, *self.feeds})
+        over = overwriting(self.nodes, kept | (set(self.feeds) - set(spent)), spent)
         self.calls = [_call(n, self.index, f, n.name in over) for n, f in zip(self.nodes, frees, strict=True)]
 
     def run(self, feeds: Mapping[str, Tensor]) -> Trace:
@@ -186,7 +189,7 @@ class Visit:
 class Backward:
     """The walk from the values `seeds` to the values `sources`, each node under its rule, in reverse order.
 
-    `keep` afterwards holds what the forward pass must keep for it.
+    `keep` afterwards holds what the forward pass must keep for it: what is `read`, and the sources.
     """
 
     def __init__(
@@ -207,9 +210,10 @@ class Backward:
             v for n in nodes for v in (*n.inputs, *n.outputs) if v in active or isinstance(n.layer, Control)
         )
         self.counted = frozenset(v for n in nodes if n.layer.counts_samples for v in n.inputs) - active
-        self.keep: set[str] = set(sources)
+        self.read: set[str] = set()
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
+        self.keep = self.read | set(sources)
         self.calls = [(v, v.single, *self._slots(v)) for v in self.visits]
         self.hot = self._hot()
 
@@ -242,11 +246,11 @@ class Backward:
         makes = (stand_for[n.outputs[0]],) if positive else n.outputs
         known = (makes != n.outputs, positive and "outputs" in reads, mixed(graph, n.inputs))
         if "inputs" in reads:
-            self.keep.update(n.inputs)
+            self.read.update(n.inputs)
         if "outputs" in reads:
-            self.keep.update(makes)
+            self.read.update(makes)
         if settles(n):
-            self.keep.update(v for i, v in enumerate(n.inputs) if not n.layer.carries(i))
+            self.read.update(v for i, v in enumerate(n.inputs) if not n.layer.carries(i))
         carries = tuple([v in active and n.layer.carries(i) for i, v in enumerate(n.inputs)])
         direct = None if settles(n) else rule.direct(n.layer)
         blind, apart = direct is not None and not reads, n.layer.keeps_rows()

@@ -37,6 +37,11 @@ net (float[n, 1, 6] x) => (float[n, 12] y)
   t = Tanh (h)
   y = Flatten (t) }""",
 }
+MODELS |= {
+    "rectified": MODELS["dense"].replace("Tanh", "Relu"),
+    "rectified, and read elsewhere": MODELS["dense"].replace("Tanh (h)", "Relu (h)\n  a = Add (t, h)").replace("MatMul (t, v)", "MatMul (a, v)"),
+    "two, of which one is rectified": MODELS["two inputs, of which one is also read elsewhere"].replace("Mul (h, k)", "Relu (h)"),
+}
 METHODS = {
     "integrated gradients": ox.IntegratedGradients(n_steps=7),
     "mean gradient from another baseline": ox.IntegratedGradients(baseline=0.3, n_steps=5, times_input=False),

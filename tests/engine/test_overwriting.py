@@ -66,3 +66,15 @@ def test_a_value_that_is_kept_is_not_written_over():
     nodes = model(n("MatMul", "x w", "z"), n("Relu", "z", "y")).graph.nodes
     z = nodes[0].outputs[0]
     assert not overwriting(nodes, {"x", "y", z})
+
+
+@pytest.mark.parametrize(("name", "over", "nodes"), [(name, *case) for name, case in CASES.items()], ids=CASES)
+def test_what_is_given_to_one_pass_alone_may_be_written_over(name, over, nodes):
+    m, whole = model(*nodes), torch.from_numpy(X)
+    read = name == "of the input"
+    assert bool(overwriting(m.graph.nodes, {"y"}, spent={"x"})) is (over or read)
+    assert not read or not overwriting(m.graph.nodes, {"x", "y"}, spent={"x"})  # kept all the same
+    given = whole.clone()
+    made = Forward(m.graph, ["x"], m.graph.outputs, [], spent=["x"]).run({"x": given})[m.graph.outputs[0]]
+    assert torch.equal(made, Forward(m.graph, ["x"], m.graph.outputs, None).run({"x": whole})[m.graph.outputs[0]])
+    assert torch.equal(given, whole) is not read
