@@ -8,6 +8,7 @@ import secrets
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from .graph.sources import filled_in
 from .methods.base import Method
 from .methods.blackbox.base import BlackBoxMethod
 from .methods.context import Context
+from .methods.heads import at_named_units
 from .methods.layer_names import is_pattern
 from .methods.problem import compile_problem
 from .methods.run import Runner
@@ -216,8 +218,9 @@ def _explained(
         prepared = chosen.prepare(context)
     bar = _progress(progress, context.n * chosen.n_walks(prepared), chosen)
     runner = Runner(problem, chosen, context, prepared, model.labels, chunk_size, max_memory, bar)
+    walked = problem if compile else at_named_units(problem, chosen, model.labels)
     try:
-        results = runner.run()
+        results = (runner if walked is problem else replace(runner, problem=walked)).run()
     except NonFinite as error:
         from .methods.audit import not_finite
 
@@ -303,8 +306,6 @@ def _placed(graph: Graph, device: torch.device) -> Graph:
 
 
 def _labelled(spec: Spec, labels: Any) -> Spec:
-    from dataclasses import replace
-
     return replace(spec, labels=input_labels(labels, spec.name, spec.sample_shape, spec.axes)) if labels is not None else spec
 
 

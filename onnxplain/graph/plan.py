@@ -289,7 +289,8 @@ class Backward:
         slots: list[Any] = trace.slots
         if isinstance(seeds, Hot):
             start, x, y, to = self.hot  # type: ignore[misc]
-            relevance[to], seeds = start(seeds, slots[x], slots[y]), {}
+            alone = slice(None, None if rows == 1 else 1)
+            relevance[to], seeds = start(seeds, slots[x][alone], slots[y][alone]), {}
         for v, r in seeds.items():
             relevance[self.index[v]] = r
         plain = trace0 is None and observe is None

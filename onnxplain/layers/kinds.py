@@ -24,14 +24,14 @@ class Affine(Layer):
 
     A subclass gives `forward`, `linear(x, part)` = J x, `transpose(r, like, part)` = Jᵀ r with `like` a value of
     x's shape (its numbers are not read), `bias(like)` = b broadcastable against y, or None; and its `family`.
-    It may give `picked`, `pulling`, `reweighted` and `weight_axes`.
+    It may give `picked` with `at_units`, `pulling`, `reweighted` and `weight_axes`.
     """
 
     kind = "Affine"
     adjoint_reads: ClassVar[frozenset[str]] = frozenset()
     makes_anew: ClassVar[bool] = False  # True where `forward` and `transpose` return memory that no other tensor shares
     family: ClassVar[str] = "other"  # convolution | dense | average | scale | batch_norm | resize | other
-    picks: bool = False  # True where rows of y are vectors, and `picked` is given
+    picks: int = 0  # how many units y has at each position, where J is the same matrix at all; `picked`, `at_units` are given then
 
     def linear(self, x: Tensor, part: Part = "all") -> Tensor:
         raise NotImplementedError
@@ -47,8 +47,13 @@ class Affine(Layer):
     def bias(self, like: Tensor) -> Tensor | None:
         return None
 
-    def picked(self, units: Tensor) -> Tensor:
-        """The rows of J for some units of y, where J is a matrix that is there: (…, features of x). A hook."""
+    def picked(self, units: Tensor, like: Tensor) -> Tensor:
+        """The rows of J for some units of one sample's y, flattened: (*units, *axes of one sample's x); `like` is an x, (rows, …),
+        whose numbers are not read. A hook."""
+        raise NotImplementedError
+
+    def at_units(self, x: Tensor, units: Tensor) -> Tensor:
+        """(rows, units): y at some units of each sample's, flattened. A hook."""
         raise NotImplementedError
 
     def reweighted(self, change: Callable[[Tensor], Tensor], bias: Tensor) -> Affine | None:

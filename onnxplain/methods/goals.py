@@ -208,6 +208,9 @@ class Goals:
             (at,) = asked.at
             row = trace[at.value][:1]
             number = 1.0 if isinstance(seeding, str) else float(seeding)  # type: ignore[arg-type]
+            if hot and len(selection.terms) == 1 and row.dim() >= 2:
+                ((units, c),) = selection.take(targets, np.zeros(1, dtype=np.int64))
+                return Hot(units.to(row.device), row.new_full((units.shape[0], 1, 1), c * number))
             seed = one_hot(selection, at.rows_first(row), np.zeros(1, dtype=np.int64), targets, number)
             return {at.value: at.native(seed, row)}
         local = None if repetitions == 1 else np.tile(np.arange(n), repetitions)
@@ -223,7 +226,7 @@ class Goals:
         (at,) = asked.at
         native = ys[at.value][0]
         y_rows = at.rows_first(native)
-        if hot and len(selection.terms) == 1 and at.axis == 0 and native.dim() == 2:
+        if hot and len(selection.terms) == 1 and at.axis == 0 and native.dim() >= 2:
             return self._hot(asked, selection, y_rows, samples if local is None else samples[local], local, targets)
         if starts_with_output(seeding) and len(selection.terms) > 1:  # a contrast starts with each unit's own value
             return {at.value: at.native(one_hot(selection, y_rows, local, targets) * y_rows, native)}

@@ -288,10 +288,11 @@ class Runner:
         for a in p.asked:
             s = selected[a.name]
             one_row = observe is None and total > 1 and self.goals.alike(a, s)
-            hot = observe is None and trace0 is None and walks[a.name].hot is not None
+            walk = walks[a.name]
+            hot = observe is None and trace0 is None and walk.hot is not None and (not one_row or walk.visits[0].one_row)
             for targets in self._walked(group, s.n_targets, chunks):
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row, hot)
-                relevance = walks[a.name].run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
+                relevance = walk.run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
                 if late is None:
                     sums.add(a.name, step, targets.start, relevance, differences)
                 else:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import RuleError
 from ..layers.base import Layer
+from ..layers.kinds import Affine
 from .temporaries import over
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Hot:
-    """Relevance that is zero but at one unit of each row: `amount` (T, rows, 1) at `units` (T, rows); one row of units may
-    stand for all. What a dense layer on top makes of it are rows of its weights."""
+    """Relevance that is zero but at one unit of each row, flattened: `amount` (T, rows, 1) at `units` (T, rows); one row of units
+    may stand for all. What a dense layer on top makes of it are rows of its weights."""
 
     units: Tensor
     amount: Tensor
@@ -86,8 +87,14 @@ class Hot:
         return replace(self, amount=self.amount * factor)
 
     def of(self, y: Tensor) -> Tensor:
-        """(T, rows, 1): a value (rows, units) at the units."""
-        return y.gather(1, self.units.expand(-1, y.shape[0]).T).T[..., None]
+        """(T, rows, 1): a value (rows, …) at the units."""
+        flat = y if y.dim() == 2 else y.flatten(1)
+        return flat.gather(1, self.units.expand(-1, y.shape[0]).T).T[..., None]
+
+    def through(self, layer: Affine, x: Tensor) -> Tensor:
+        """Jᵀ of it, (T, *x): anew."""
+        rows = layer.picked(self.units, x)
+        return self.amount.reshape(*self.amount.shape[:2], *[1] * (x.dim() - 1)) * rows
 
 
 class Rule:

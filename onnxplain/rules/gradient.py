@@ -38,7 +38,7 @@ class Adjoint(Rule):
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         if isinstance(layer, Affine) and layer.picks and type(layer).adjoint is Affine.adjoint:
-            return lambda r, x, y: r.amount * layer.picked(r.units)
+            return lambda r, x, y: r.through(layer, x)
         return None
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Literal
 
 import torch
@@ -50,7 +51,8 @@ class Linear(Affine):
         # F.linear takes a bias of one number per feature
         self.plain = side == "right" and weight.dim() == 2 and not self.vector and not flip
         self.fused = self.plain and (bias is None or bias.shape == weight.shape[1:])
-        self.picks = self.plain
+        everywhere = bias is None or bias.numel() == 1 or bias.numel() == bias.shape[-1]
+        self.picks = weight.shape[1] if self.plain and everywhere else 0
         self.turns = self.fused and weight.numel() >= LARGE and weight.mT.is_contiguous()
 
     @classmethod
@@ -155,8 +157,22 @@ class Linear(Affine):
         g = sum_to(g, shape)
         return g.mT if self.flip else g
 
-    def picked(self, units: Tensor) -> Tensor:
-        return self.w.mT[units]
+    def picked(self, units: Tensor, like: Tensor) -> Tensor:
+        rows = self.w.mT[units % self.picks]
+        if like.dim() == 2:
+            return rows
+        positions = prod(like.shape[1:-1])
+        made = rows.new_zeros((*units.shape, positions, rows.shape[-1]))
+        at = (units // self.picks)[..., None, None].expand(*units.shape, 1, rows.shape[-1])
+        return made.scatter_(-2, at, rows[..., None, :]).reshape(*units.shape, *like.shape[1:])
+
+    def at_units(self, x: Tensor, units: Tensor) -> Tensor:
+        w = self.w.mT[units % self.picks]
+        if x.dim() == 2:
+            y = x @ w.mT
+        else:
+            y = (x.flatten(1, -2)[:, units // self.picks] * w).sum(-1)
+        return y if self.b is None else y.add_(self.b.reshape(-1).expand(self.picks)[units % self.picks])
 
     def pulling(self) -> Callable[[Tensor, Tensor], Tensor]:
         if not self.plain:
