@@ -89,10 +89,9 @@ def load(
         raise InputError(f"verify={verify!r}: it is 'auto', 'always' or 'never'")
     real_dtype, real_device = _dtype(dtype), _device(device)
     file = read_file(as_onnx(source, example, options, batch_axis))
-    proto, data = file.proto, file.data if verify != "never" else None
-    del file
+    proto = file.proto
     graph_name = proto.graph.name
-    built = build(proto, inputs, outputs, real_dtype)
+    built = build(proto, inputs, outputs, real_dtype, file.weights)
     raw = _placed(built.graph, real_device)
     graph = _placed(simplify(raw), real_device)
     metadata = {m.key: m.value for m in proto.metadata_props}
@@ -120,7 +119,7 @@ def load(
         dtype=real_dtype,
         device=real_device,
         opset=built.opset,
-        source=verifiable(proto, built, data) if verify != "never" else None,
+        source=verifiable(file, built) if verify != "never" else None,
         labels={o: tuple(map(str, labels)) for o, labels in of_outputs.items() if o in raw.outputs},
         precision=checked_precision(precision, real_dtype, real_device),
     )
@@ -131,9 +130,7 @@ def load(
 
         # a converter has used the example; it may hold more than tensors, or other samples than a fixed number of them
         shown = None if is_converted(source) and not fits(model, example) else example
-        # a file that is compared as it stands is read by onnxruntime itself, which spares it a copy
-        path = source if isinstance(source, (str, os.PathLike)) and model.source is data else None
-        run(model, shown, strict=verify == "always", path=path)
+        run(model, shown, strict=verify == "always")
     return model
 
 

@@ -14,6 +14,7 @@ from .columns import own_texts
 from .data import as_declared, by_input, n_samples, prepare
 from .errors import InputError
 from .frontend.passes import UNMERGED, simplify
+from .frontend.stored import Stored
 from .graph.graph import Graph, Node
 from .graph.plan import Forward, walked
 from .graph.sources import find_sources
@@ -43,7 +44,7 @@ class Model:
     dtype: torch.dtype
     device: torch.device
     opset: int
-    source: bytes | None = None
+    source: Stored | None = None
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     precision: str = "float32"
 

@@ -13,7 +13,7 @@ from google.protobuf.message import EncodeError
 
 from ..data import prepare
 from ..errors import InputError, ModelError
-from ..frontend.read import read
+from ..frontend.read import read_file
 from ..frontend.runtime import is_half, session, whole
 from ..frontend.strings import codes
 from ..frontend.types import infer_types, value_type
@@ -37,10 +37,11 @@ def from_file(
     source: Any, name: str, outputs: Sequence[str] | None, batch_axis: Any, of_inputs: Any, of_outputs: Any
 ) -> Predictor:
     """An ONNX file that onnxruntime can open; raises `ModelError` where it cannot."""
-    proto = read(as_onnx(source))
+    file = read_file(as_onnx(source))
+    proto = file.proto
     types = {**infer_types(proto), **{v.name: value_type(v) for v in (*proto.graph.input, *proto.graph.output)}}
     try:
-        runtime = session(whole(proto))
+        runtime = session(whole(file))
     except (ValueError, EncodeError) as error:
         raise ModelError(f"{name} is too large for one onnxruntime session made from memory: {error}") from error
     except Exception as error:  # onnxruntime's errors have no common base

@@ -48,10 +48,11 @@ def build(
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
     dtype: torch.dtype = torch.float32,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> Built:
-    """`inputs`/`outputs` cut the graph at named values."""
+    """`inputs`/`outputs` cut the graph at named values. `weights`: those that are not in `proto`."""
     texts = Lexicon(texts_in(proto.graph))
-    builder = Builder(proto, infer_types(proto), dtype, texts=texts)
+    builder = Builder(proto, infer_types(proto), dtype, texts=texts, weights=weights or {})
     graph = builder.graph(inputs, outputs)
     if graph is None:
         builder.report()
@@ -68,7 +69,8 @@ def build(
 class Builder:
     """One graph: the model's, or a body of it. `constants`: what is known of values; `floating`: which are floating
     (`known`: told from outside). `missing`: operators without a layer and their nodes, `blocked`: those of this graph.
-    `prefix`: what a body's nodes are called after. `texts`: those that are known, by code."""
+    `prefix`: what a body's nodes are called after. `texts`: those that are known, by code. `weights`: those beside the file. `finite`: where
+    constants lie that hold neither NaN nor infinity."""
 
     proto: ModelProto
     types: dict[str, ValueType]
@@ -78,9 +80,11 @@ class Builder:
     missing: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     prefix: str = ""
     texts: Lexicon = field(default_factory=Lexicon)
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
     floating: dict[str, bool] = field(default_factory=dict)
     blocked: list[NodeProto] = field(default_factory=list)
     made: dict[str, Node] = field(default_factory=dict)
+    finite: set[int] = field(default_factory=set)
 
     def graph(self, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> Graph | None:
         """The graph; None where operators are missing."""
@@ -145,7 +149,7 @@ class Builder:
     def _store(self, graph: GraphProto, used: set[str], feeds: set[str]) -> None:
         for t in graph.initializer:
             if t.name in used and t.name not in feeds:
-                self._constant(t.name, t)
+                self._constant(t.name, t, self.weights.get(t.name))
         for s in graph.sparse_initializer:
             if s.values.name in used:
                 dense = np.zeros(tuple(s.dims), numpy_helper.to_array(s.values).dtype)
@@ -154,12 +158,15 @@ class Builder:
                 dense[at] = numpy_helper.to_array(s.values)
                 self._constant(s.values.name, numpy_helper.from_array(dense, s.values.name))
 
-    def _constant(self, name: str, proto: TensorProto) -> None:
+    def _constant(self, name: str, proto: TensorProto, beside: Tensor | None = None) -> None:
         try:
-            value = to_torch(proto, self.dtype)
+            value = to_torch(proto, self.dtype) if beside is None else beside
+            value = value.to(self.dtype) if value.is_floating_point() else value
         except (TypeError, ValueError) as error:
             raise ModelError(f"weight {name!r} cannot be read: {error}") from error
-        if value.is_floating_point() and not all_finite(value) and value.isnan().any():
+        if value.is_floating_point() and all_finite(value):
+            self.finite.add(value.untyped_storage().data_ptr())
+        elif value.is_floating_point() and value.isnan().any():
             raise ModelError(f"weight {name!r} holds NaN: nothing computed from it can be explained")
         self.constants[name] = value
 
@@ -198,7 +205,7 @@ class Builder:
         if layer is None:
             self.lack(n)
             return []
-        if isinstance(layer, Affine) and not all(all_finite(b) for b in layer.buffers() if b.is_floating_point()):
+        if isinstance(layer, Affine) and not all(self._is_finite(b) for b in layer.buffers() if b.is_floating_point()):
             raise ModelError(f"the weights of node {n.name!r} ({n.op_type}) hold infinity: nothing it computes can be explained")
         outputs = tuple(v or f"{n.name}:{k}" for k, v in enumerate(n.output))
         for v in outputs:
@@ -211,6 +218,10 @@ class Builder:
             elif t is None or not t.elem_type:
                 self.floating[v] = layer.kind != "Integer" and any(node.floating[i] for i in range(len(node.floating)))
         return [Node(n.name, n.op_type, layer, tuple(i for i in n.input if i and i not in self.constants), outputs)]
+
+    def _is_finite(self, b: Tensor) -> bool:
+        """What looks at a stored constant was looked through when that was read."""
+        return b.untyped_storage().data_ptr() in self.finite or all_finite(b)
 
     def _misreads_text(self, n: NodeProto) -> bool:
         """Whether it makes more of text than its codes tell; what moves text makes text."""

@@ -73,8 +73,14 @@ def folded(
         outs = made if isinstance(made, tuple) else (made,)
         if not all(isinstance(o, Tensor) for o in outs):  # a sequence is no constant
             return None
-        return tuple(o.clone() for o in outs)  # clone: a plain tensor, not an inference-mode view
+        return tuple(_plain(o) for o in outs)
     return _reference(n, values, proto)
+
+
+def _plain(x: Tensor) -> Tensor:
+    """No tensor of inference mode, nor a part that would keep a larger constant in memory: what looks at the whole of another
+    constant, such as a transposed one, need not be copied."""
+    return x.clone() if x.is_inference() or x.numel() < x.untyped_storage().nbytes() // x.itemsize else x.detach()
 
 
 def _reference(n: NodeProto, values: list[Tensor], proto: ModelProto) -> tuple[Tensor, ...] | None:

@@ -19,15 +19,15 @@ AS_THEY_ARE = {"Bernoulli", "DynamicQuantizeLinear"}
 OWN_DOMAIN = "onnxplain.functions"
 
 
+def expands(proto: ModelProto) -> bool:
+    """Whether `expanded` may change it."""
+    return bool(_wanted(proto, _versions(proto)))
+
+
 def expanded(proto: ModelProto) -> ModelProto:
     """The same model, with such operators replaced by their definitions."""
-    versions = {_domain(o.domain): o.version for o in proto.opset_import}
-    known = {op for op, _, _ in registered()} | AS_THEY_ARE | {"Constant", *LOWERED}
-    wanted = {
-        (n.domain, n.op_type)
-        for n in proto.graph.node
-        if operator_key(n.op_type, n.domain) not in known and _defined(n.op_type, _domain(n.domain), versions)
-    }
+    versions = _versions(proto)
+    wanted = _wanted(proto, versions)
     if not wanted:
         return proto
     try:
@@ -37,6 +37,19 @@ def expanded(proto: ModelProto) -> ModelProto:
         )
     except Exception:  # noqa: BLE001 (the C++ inliner raises its own types; the operators are then reported as missing)
         return proto
+
+
+def _versions(proto: ModelProto) -> dict[str, int]:
+    return {_domain(o.domain): o.version for o in proto.opset_import}
+
+
+def _wanted(proto: ModelProto, versions: dict[str, int]) -> set[tuple[str, str]]:
+    known = {op for op, _, _ in registered()} | AS_THEY_ARE | {"Constant", *LOWERED}
+    return {
+        (n.domain, n.op_type)
+        for n in proto.graph.node
+        if operator_key(n.op_type, n.domain) not in known and _defined(n.op_type, _domain(n.domain), versions)
+    }
 
 
 def _of(proto: ModelProto) -> set[tuple[str, str]]:

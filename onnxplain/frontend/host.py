@@ -20,6 +20,7 @@ from ..layers.integer.host import Host
 from .lowering import is_random
 from .nodes import TORCH_TYPES
 from .order import bodies
+from .stored import Stored
 from .types import ValueType
 
 #: of these types an output holds indices, counts or conditions; smaller integers may be quantised numbers
@@ -101,7 +102,7 @@ def _reference(model: ModelProto) -> Run:
 def _onnxruntime(model: ModelProto) -> Run:
     from .runtime import session
 
-    own = session(model.SerializeToString())
+    own = session(Stored(model.SerializeToString()))
     return lambda feeds: list(own.run(None, feeds))
 
 

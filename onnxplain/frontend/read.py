@@ -1,10 +1,11 @@
-"""A path, bytes, a file object or a `ModelProto` → a checked `ModelProto` with its weights inside."""
+"""A path, bytes, a file object or a `ModelProto` → a checked `ModelProto` and its weights."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -12,33 +13,38 @@ from typing import IO, Any
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, external_data_helper, inliner
+from torch import Tensor
 
 from ..errors import InputError, ModelError
 from .classes import has_classes, with_plain_classes
-from .functions import expanded
-from .lifted import lifted
+from .functions import expanded, expands
+from .lifted import OLDEST_OPSET, lifted
 from .nodes import newest_opset
+from .stored import LARGE, Stored, holds, put_back, read_tensor, split, take_out
 
 
 @dataclass(frozen=True)
 class File:
-    """A model that was read; `data`: the bytes it was read from, where it is still what they say."""
+    """A model that was read, large weights beside it; `stored`: what it was read from, where it is still what that says."""
 
     proto: ModelProto
-    data: bytes | None
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    stored: Stored | None = None
 
 
 def read(source: Any) -> ModelProto:
+    """The model with all of its weights inside."""
+    file = read_file(source)
+    put_back(file.proto, file.weights)
+    return file.proto
+
+
+def read_file(source: Any) -> File:
     """The model, its external data loaded from inside its own folder only, local functions inlined.
 
     Raises `ModelError` naming the file and what is wrong with it.
     """
-    return read_file(source).proto
-
-
-def read_file(source: Any) -> File:
-    """As `read`, with the bytes."""
-    data: bytes | None = None
+    stored: Stored | None = None
     if isinstance(source, ModelProto):
         proto, folder, name = ModelProto(), None, "the model"
         proto.CopyFrom(source)
@@ -47,18 +53,21 @@ def read_file(source: Any) -> File:
         name = repr(path.name)
         try:
             folder = path.resolve().parent
-            data = path.read_bytes()
-            proto = _parse(data, name)
+            with path.open("rb", buffering=0) as opened:
+                stored = split(opened)  # type: ignore[arg-type]  # a raw file is one as well
+            proto = _parse(stored, name)
         except FileNotFoundError as error:
             raise ModelError(f"there is no file {str(path)!r}") from error
         except (OSError, ValueError) as error:  # ValueError: a path that no file can have
             raise ModelError(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}") from error
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        data, folder, name = bytes(source), None, "the model"
-        proto = _parse(data, "these bytes")
+        folder, name = None, "the model"
+        stored = split(io.BytesIO(bytes(source)))
+        proto = _parse(stored, "these bytes")
     elif hasattr(source, "read"):
-        data, folder, name = _read_all(source), None, "the model"
-        proto = _parse(data, "this file object")
+        folder, name = None, "the model"
+        stored = split(io.BytesIO(_read_all(source)))
+        proto = _parse(stored, "this file object")
     else:
         raise InputError(
             f"cannot load a model from {type(source).__module__}.{type(source).__qualname__}: "
@@ -67,13 +76,19 @@ def read_file(source: Any) -> File:
         )
     _check(proto, name)
     as_read, versions = proto, [o.version for o in proto.opset_import]
-    changed = _load_external(proto, folder, name) or has_classes(proto)
+    weights = {} if stored is None else dict(stored.weights)
+    if sum(t.name in weights for t in proto.graph.initializer) > len(weights):
+        raise ModelError(f"{name} holds two weights of one name: the file is damaged")
+    changed = _load_external(proto, folder, name, weights) or has_classes(proto)
+    if weights and (proto.functions or (opset_of(proto) or OLDEST_OPSET) < OLDEST_OPSET or expands(proto)):
+        put_back(proto, weights)  # for ONNX's own passes, which know nothing of them
+        weights, changed = {}, True
     proto = lifted(proto, name)
     if proto.functions:
         proto = _inline(proto, name)
     proto = expanded(with_plain_classes(proto))
     changed = changed or proto is not as_read or versions != [o.version for o in proto.opset_import]
-    return File(proto, None if changed else data)
+    return File(proto, weights, None if changed else stored)
 
 
 def _read_all(source: IO[bytes]) -> bytes:
@@ -83,13 +98,13 @@ def _read_all(source: IO[bytes]) -> bytes:
     return data
 
 
-def _parse(data: bytes, name: str) -> ModelProto:
-    if not data:
+def _parse(stored: Stored, name: str) -> ModelProto:
+    if not stored.rest:
         raise ModelError(f"{name} is empty (0 bytes): not an ONNX model")
     try:
-        return onnx.load_model_from_string(data)
+        return onnx.load_model_from_string(stored.rest)
     except (DecodeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{name} is not an ONNX model, or is truncated ({len(data)} bytes): {error}") from error
+        raise ModelError(f"{name} is not an ONNX model, or is truncated ({stored.size} bytes): {error}") from error
 
 
 def _check(proto: ModelProto, name: str) -> None:
@@ -149,9 +164,8 @@ def _inline(proto: ModelProto, name: str) -> ModelProto:
         raise ModelError(f"the local functions in {name} cannot be inlined: {error}") from error
 
 
-def tensors_of(graph: GraphProto) -> Iterator[TensorProto]:
-    """Every tensor stored in a graph: initializers and attributes, those of subgraphs too."""
-    yield from graph.initializer
+def tensors_in(graph: GraphProto) -> Iterator[TensorProto]:
+    """Every tensor stored in a graph beside its initializers: attributes, and all of those of subgraphs."""
     for sparse in graph.sparse_initializer:
         yield sparse.values
         yield sparse.indices
@@ -161,17 +175,16 @@ def tensors_of(graph: GraphProto) -> Iterator[TensorProto]:
                 yield a.t
             yield from a.tensors
             if a.HasField("g"):
-                yield from tensors_of(a.g)
+                yield from (*a.g.initializer, *tensors_in(a.g))
             for g in a.graphs:
-                yield from tensors_of(g)
+                yield from (*g.initializer, *tensors_in(g))
 
 
-def _load_external(proto: ModelProto, folder: Path | None, name: str) -> bool:
-    """Puts the weights that lie in other files into `proto`; whether there were any."""
-    stored = list(tensors_of(proto.graph))
-    for f in proto.functions:
-        stored += [a.t for n in f.node for a in n.attribute if a.HasField("t")]
-    outside = [t for t in stored if t.data_location == TensorProto.EXTERNAL]
+def _load_external(proto: ModelProto, folder: Path | None, name: str, weights: dict[str, Tensor]) -> bool:
+    """Puts the weights that lie in other files into `weights`, or into `proto`; whether there were any."""
+    own = [t for t in proto.graph.initializer if t.name not in weights]
+    others = [*tensors_in(proto.graph), *(a.t for f in proto.functions for n in f.node for a in n.attribute if a.HasField("t"))]
+    outside = [t for t in (*own, *others) if t.data_location == TensorProto.EXTERNAL]
     if not outside:
         return False
     if folder is None:
@@ -179,9 +192,14 @@ def _load_external(proto: ModelProto, folder: Path | None, name: str) -> bool:
             f"{len(outside)} weights (first {outside[0].name!r}) lie in external files: load the model from its path, "
             "not from bytes or a ModelProto"
         )
-    for t in outside:
+    of_graph = sum(t.data_location == TensorProto.EXTERNAL for t in own)
+    for k, t in enumerate(outside):
         try:
-            _check_external(t, folder, name)
+            path, offset, length = _checked_place(t, folder, name)
+            if k < of_graph and length >= LARGE and t.name not in weights and holds(t, length):
+                with path.open("rb", buffering=0) as opened:
+                    take_out(t, read_tensor(opened, offset, t), weights)  # type: ignore[arg-type]  # as above
+                continue
             external_data_helper.load_external_data_for_tensor(t, str(folder))
         except (OSError, ValueError, onnx.checker.ValidationError) as error:  # sizes and names that no file has
             raise ModelError(f"the external data of weight {t.name!r} of {name} cannot be read: {error}") from error
@@ -190,8 +208,8 @@ def _load_external(proto: ModelProto, folder: Path | None, name: str) -> bool:
     return True
 
 
-def _check_external(t: TensorProto, folder: Path, name: str) -> None:
-    """The file lies inside the model's folder, also after following links, and is long enough."""
+def _checked_place(t: TensorProto, folder: Path, name: str) -> tuple[Path, int, int]:
+    """(file, offset, length): inside the model's folder, also after following links, and in a file that is long enough."""
     info = external_data_helper.ExternalDataInfo(t)
     location = info.location
     if not location:
@@ -211,3 +229,4 @@ def _check_external(t: TensorProto, folder: Path, name: str) -> None:
         raise ModelError(
             f"weight {t.name!r} of {name} wants bytes {offset} to {offset + length} of {location!r}, which has {size}: truncated"
         )
+    return real, offset, length

@@ -12,33 +12,42 @@ from onnx import ModelProto, TensorProto, ValueInfoProto
 from .build import Built
 from .order import needed, reads, stored_names
 from .part import part
+from .read import File
+from .stored import Stored
 
+#: settings of a session that is run once: weights packed for its kernels, or threads that wait for the next call, are of no use
+ONCE = {"session.disable_prepacking": "1", "session.intra_op.allow_spinning": "0"}
 HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
-def session(source: bytes | str) -> Any:
-    """An onnxruntime session on the CPU for bytes or a path, without graph optimisations: one of them folds padding into max-pooling wrongly
-    on negative data. Raises whatever onnxruntime raises; its errors have no common base."""
+def session(source: Stored, once: bool = False) -> Any:
+    """An onnxruntime session on the CPU, without graph optimisations: one of them folds padding into max-pooling wrongly
+    on negative data. `once`: it is run a single time. Raises whatever onnxruntime raises; its errors have no common base."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    for name in ONCE if once else ():
+        options.add_session_config_entry(name, ONCE[name])
+    # onnxruntime looks at the weights where they lie, and copies none
+    values = [ort.OrtValue.ortvalue_from_numpy(w.numpy()) for w in source.weights.values()]
+    if values:
+        options.add_external_initializers(list(source.weights), values)
+    runtime = ort.InferenceSession(source.rest, options, providers=["CPUExecutionProvider"])
+    runtime.looks_at = values
+    return runtime
 
 
-def verifiable(proto: ModelProto, built: Built, data: bytes | None = None) -> bytes | None:
-    """What onnxruntime is to compare: the part of the file that is computed here; None where it is too large (2 GB).
-
-    `data`: the bytes of `proto`, where they are at hand: taken where all of it is computed as it stands. Otherwise it is
-    changed in place.
-    """
-    if data is not None and _as_it_stands(proto, built):
-        return data
-    cut = part(proto, built.graph.inputs, built.graph.outputs, built.types)
+def verifiable(file: File, built: Built) -> Stored | None:
+    """What onnxruntime is to compare: the part of the file that is computed here, which is the file as it stands or its
+    `proto`, changed in place; None where that is too large (2 GB)."""
+    if file.stored is not None and _as_it_stands(file.proto, built):
+        return file.stored
+    cut = part(file.proto, built.graph.inputs, built.graph.outputs, built.types)
     _name_pieces(cut)
     try:
-        return cut.SerializeToString()
+        return Stored(cut.SerializeToString(), file.weights)
     except (ValueError, EncodeError):
         return None
 
@@ -56,14 +65,15 @@ def _as_it_stands(proto: ModelProto, built: Built) -> bool:
     return len(needed(graph.node, outputs, inputs)) == len(graph.node)
 
 
-def whole(proto: ModelProto) -> bytes:
-    """All of a file, for methods that only call it. `proto` is changed in place; `ValueError` where it is too large."""
-    _name_pieces(proto)
-    return proto.SerializeToString()
+def whole(file: File) -> Stored:
+    """All of a file, for methods that only call it. Its `proto` is changed in place; `ValueError` where it is too large."""
+    _name_pieces(file.proto)
+    return Stored(file.proto.SerializeToString(), file.weights)
 
 
-def parse(source: bytes) -> ModelProto:
-    return onnx.load_model_from_string(source)
+def parse(source: Stored) -> ModelProto:
+    """The model, large weights left out."""
+    return onnx.load_model_from_string(source.rest)
 
 
 def _name_pieces(proto: ModelProto) -> None:
@@ -75,15 +85,15 @@ def _name_pieces(proto: ModelProto) -> None:
                     n.output[i] = f"piece {i} of Split {k}"
 
 
-def is_half(source: bytes) -> bool:
+def is_half(source: Stored) -> bool:
     return any(t.data_type in HALF for t in parse(source).graph.initializer)
 
 
-def with_outputs(source: bytes, values: Sequence[str]) -> tuple[bytes, list[str]]:
+def with_outputs(source: Stored, values: Sequence[str]) -> tuple[Stored, list[str]]:
     """(the model with these internal values as outputs as well, those of them that it computes)."""
     proto = parse(source)
     computed: Collection[str] = {v for n in proto.graph.node for v in n.output}
     there = {o.name for o in proto.graph.output}
     found = [v for v in values if v in computed]
     proto.graph.output.extend(ValueInfoProto(name=v) for v in found if v not in there)
-    return proto.SerializeToString(), found
+    return Stored(proto.SerializeToString(), source.weights), found

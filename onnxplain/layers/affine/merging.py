@@ -14,8 +14,8 @@ def along(v: Tensor, axis: int, w: Tensor) -> Tensor:
     return v.reshape(*(1,) * axis, -1, *(1,) * (w.dim() - axis - 1))
 
 
-#: numbers that are multiplied at a time: few enough for the cache
-PIECE = 2**16
+#: numbers that are multiplied at a time: few enough for the cache, and for one thread
+PIECE = 2**14
 
 
 def scaled(w: Tensor, a: Tensor) -> Tensor:
@@ -24,8 +24,11 @@ def scaled(w: Tensor, a: Tensor) -> Tensor:
     if w.dim() == 0 or w.shape[0] <= rows:
         return (w.double() * a).to(w.dtype)
     shared = a.dim() < w.dim() or a.shape[0] == 1
-    starts = range(0, w.shape[0], rows)
-    return torch.cat([(w[i : i + rows].double() * (a if shared else a[i : i + rows])).to(w.dtype) for i in starts])
+    made, piece = torch.empty_like(w), torch.empty_like(w[:rows], dtype=torch.float64)
+    for i in range(0, w.shape[0], rows):
+        part = piece[: w.shape[0] - i]
+        made[i : i + rows] = part.copy_(w[i : i + rows]).mul_(a if shared else a[i : i + rows])
+    return made
 
 
 def shifted(bias: Tensor | None, shift: Tensor) -> Tensor:
