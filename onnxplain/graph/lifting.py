@@ -35,13 +35,13 @@ class Lifting:
         """The sources and the values between them and the ends."""
         return frozenset(v for n in self.down.nodes for v in (*n.inputs, *n.outputs)) | set(self.ends)
 
-    def back(self, trace: Trace, relevance: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
-        """Relevance at the ends, of so many rows, brought to the sources; `trace` holds what was passed, with any rows."""
+    def of_rows(self, trace: Trace, rows: int) -> Trace:
+        """What was passed, with so many rows; their numbers mean nothing."""
         slots: list[Tensor | None] = [None] * len(trace.slots)
         for v in self.passed:
             x = trace[v]
             slots[trace.index[v]] = x[:rows] if rows <= x.shape[0] else x[:1].expand(rows, *x.shape[1:])
-        return self.down.run(Trace(slots, trace.index), relevance)
+        return Trace(slots, trace.index)
 
 
 def lifted(
@@ -49,13 +49,14 @@ def lifted(
     sources: Sequence[str],
     asked: Mapping[str, Sequence[str]],
     rules: Mapping[str, Rule],
-    plain: type[Rule],
+    plain: Rule,
+    alike: tuple[type[Rule], ...],
 ) -> Lifting | None:
     """`sources` hold the samples on axis 0. `asked`: the explained values by name; `plain`: the rule that is the layer's own
-    transpose. None where no source has such layers behind it."""
+    transpose, as those of the types `alike` are on affine layers. None where no source has such layers behind it."""
     seeds = [v for values in asked.values() for v in values]
     kept = {*graph.outputs, *seeds, *sources}
-    ends = {v: _end(graph, v, kept, rules, plain) for v in sources}
+    ends = {v: _end(graph, v, kept, rules, alike) for v in sources}
     if all(v == end for v, end in ends.items()):
         return None
     behind = list(ends.values())
@@ -66,18 +67,18 @@ def lifted(
         up=Forward(graph, list(sources), [v for v in behind if v not in sources], None),
         path=Forward(graph, feeds, seeds, set().union(*(w.read for w in walks.values())), spent=behind),
         walks=walks,
-        down=Backward(graph, behind, sources, rules),
+        down=Backward(graph, behind, sources, dict.fromkeys(rules, plain)),
     )
 
 
-def _end(graph: Graph, value: str, kept: Collection[str], rules: Mapping[str, Rule], plain: type[Rule]) -> str:
+def _end(graph: Graph, value: str, kept: Collection[str], rules: Mapping[str, Rule], alike: tuple[type[Rule], ...]) -> str:
     """Behind the last product or convolution that this value reaches through nothing but affine layers, each alone."""
     end, at = value, value
     if graph.ranks.get(value, 2) < 2:
         return end
     while len(readers := graph.consumers[at]) == 1 and (at == value or at not in kept):
         (node,) = readers
-        if node.inputs != (at,) or len(node.outputs) != 1 or not _apart(node) or not isinstance(rules.get(node.name), plain):
+        if node.inputs != (at,) or len(node.outputs) != 1 or not _apart(node) or type(rules.get(node.name)) not in alike:
             break
         at = node.outputs[0]
         if isinstance(node.layer, Affine) and node.layer.family in ("dense", "convolution") and at not in kept:

@@ -66,6 +66,17 @@ class Step:
     pairs: bool = False
     line: Line | None = None
 
+    def parts(self, size: int, n: int) -> list[Step]:
+        """Its sums for so many of its repetitions each, of n samples: factors are multiplied by the weights."""
+        counts = [min(size, self.k - first) for first in range(0, self.k, size)]
+        factors: dict[str, Sequence[Tensor]] = {}
+        for v, f in (self.factor or {}).items():
+            each = f.expand(self.k, *f.shape) if f.shape[0] == n else f.unflatten(0, (self.k, n))
+            if self.weights is not None:
+                each = each * self.weights.reshape(-1, *[1] * f.dim())
+            factors[v] = each.flatten(0, 1).split(size * n)
+        return [Step(k=k, factor={v: parts[i] for v, parts in factors.items()}) for i, k in enumerate(counts)]
+
 
 @dataclass(frozen=True, eq=False)
 class Chunk:

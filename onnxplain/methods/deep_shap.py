@@ -33,6 +33,7 @@ class DeepShap(Method):
     goal = "difference"
     layer_factor = "difference"
     draws = True
+    lifts = True
     of_data = frozenset(["data_ref"])
 
     data_ref: Any = None

@@ -1,9 +1,11 @@
-"""Relevance behind the first, affine layers of a model, summed up over walks and then brought to the sources once."""
+"""Relevance behind the first, affine layers of a model: summed up over walks and then brought to the sources once; or, where every
+repetition has a factor of its own, brought there few repetitions at a time, so that no more of it is at hand than caches hold."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 from torch import Tensor
 
@@ -13,6 +15,8 @@ from .base import Line, Step
 from .problem import Problem
 from .sums import Sums, weighted
 
+#: numbers at the sources for repetitions that are brought there together: a megabyte, half of a core's second cache
+FEW = 2**18
 #: the values at both ends of the line of the steps before, with what they were computed from
 Passed = dict[int, tuple[Mapping[str, Tensor], Trace]]
 
@@ -20,7 +24,8 @@ Passed = dict[int, tuple[Mapping[str, Tensor], Trace]]
 @dataclass(eq=False)
 class Late:
     """For one chunk of samples and group of targets. `held`: sums by what is asked and first target, all of which are to be
-    multiplied by `factor` at the sources; `like`: a forward pass of the first layers, for their shapes."""
+    multiplied by `factor` at the sources; `like`: a forward pass of the first layers, for their shapes; `passing`: it, with other
+    numbers of rows; `parts`: the last step whose repetitions were parted."""
 
     problem: Problem
     lifting: Lifting
@@ -29,6 +34,8 @@ class Late:
     held: dict[tuple[str, int], dict[str, Tensor]] = field(default_factory=dict)
     factor: Mapping[str, Tensor] | None = None
     like: Trace | None = None
+    passing: dict[int, tuple[Trace, Trace]] = field(default_factory=dict)
+    parts: tuple[Step, int, list[Step]] | None = None
 
     def along(self, line: Line, integers: Mapping[str, Tensor]) -> Trace:
         """The forward pass at the points of a line, the first layers' part of which is made of their ends' alone."""
@@ -52,8 +59,15 @@ class Late:
         assert self.like is not None
         n = self.sums.n
         if step.factor is not None and any(f.shape[0] != n for f in step.factor.values()):
-            back = self.lifting.back(self.like, relevance, step.k * n)
-            self.sums.add(asked, step, start, back)
+            tables = all(f.dim() == 2 for f in step.factor.values())  # a convolution's kernels want more at a time
+            if self.sums.statistic != "mean" or not tables:
+                self.sums.add(asked, step, start, self._back(relevance, step.k * n))
+                return
+            size = self._together(step, next(iter(relevance.values())).shape[0])
+            values = list(relevance)
+            for few, parts in zip(self._few(step, size), zip(*[r.split(size * n, 1) for r in relevance.values()], strict=True), strict=True):
+                back = self._back(dict(zip(values, parts, strict=True)), few.k * n)
+                self.sums.add(asked, few, start, back)
             return
         if step.factor is not self.factor:
             self.finish()
@@ -70,6 +84,25 @@ class Late:
     def finish(self) -> None:
         """What is held into the sums at the sources."""
         for (asked, start), relevance in self.held.items():
-            assert self.like is not None
-            self.sums.add(asked, Step(factor=self.factor), start, self.lifting.back(self.like, relevance, self.sums.n))
+            self.sums.add(asked, Step(factor=self.factor), start, self._back(relevance, self.sums.n))
         self.held.clear()
+
+    def _together(self, step: Step, targets: int) -> int:
+        """How many repetitions are brought to the sources together."""
+        assert step.factor is not None
+        numbers = targets * self.sums.n * max(prod(f.shape[1:]) for f in step.factor.values())
+        return min(step.k, max(1, FEW // max(numbers, 1)))
+
+    def _few(self, step: Step, size: int) -> list[Step]:
+        """The sums of a step for so many of its repetitions each."""
+        if self.parts is None or self.parts[:2] != (step, size):
+            self.parts = step, size, step.parts(size, self.sums.n)
+        return self.parts[2]
+
+    def _back(self, relevance: Mapping[str, Tensor], rows: int) -> dict[str, Tensor]:
+        """Relevance at the ends, of so many rows, brought to the sources."""
+        like = self.like
+        assert like is not None
+        if rows not in self.passing or self.passing[rows][0] is not like:
+            self.passing[rows] = like, self.lifting.of_rows(like, rows)
+        return self.lifting.down.run(self.passing[rows][1], relevance)

@@ -23,6 +23,7 @@ from ..graph.narrowing import narrowed
 from ..graph.plan import Backward, Forward, Trace, walked
 from ..graph.sources import Back, IndexWalk, Source, check_inside
 from ..rules.base import Rule
+from ..rules.deeplift import Rescale
 from ..rules.gradient import Adjoint
 from ..specs import Spec, fixed_rows
 from ..targets import per_output
@@ -274,7 +275,7 @@ def _lifting(
 ) -> Lifting | None:
     if not all(s.value in inputs and inputs[s.value].batch_axis == 0 for s in sources):
         return None
-    return lifted(graph, [s.value for s in sources], {a.name: a.values for a in asked}, rules, Adjoint)
+    return lifted(graph, [s.value for s in sources], {a.name: a.values for a in asked}, rules, Adjoint(), (Adjoint, Rescale))
 
 
 def _said(rules: Mapping[str, Rule]) -> dict[str, str]:

@@ -311,6 +311,8 @@ class Runner:
                 return step.k * n, late.along(step.line, p.repeat(integers, step.k))
             x = step.line.points(step.line.start, step.line.end)
         if x is None:
+            if late is not None:
+                late.like = clean
             return n, clean
         at = next(iter(x.values())).shape[0]
         trace = p.path.run(p.source_feed(x, p.repeat(integers, at // n)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from .base import Statistic, Step
 from .problem import Problem, rows_first
 from .sample_axes import Layouts, layer_rows
 
+#: numbers of one repetition, below which repetitions are multiplied and summed up all at once
+FEW = 2**13
 #: (value, asked, the first of some targets that are walked together)
 Key = tuple[str, str, int]
 
@@ -30,7 +33,7 @@ class Sums:
     """The running sums of one chunk of `n` samples: (targets, samples, …) for each value, what is asked and some of its targets.
 
     `statistic` of the repetitions; `layouts`: where internal values hold the samples, if that was looked for;
-    `first`: for a variance, each value's first repetition."""
+    `first`: for a variance, each value's first repetition; `owned`: totals that are nobody else's, and may be written to."""
 
     problem: Problem
     n: int
@@ -39,6 +42,7 @@ class Sums:
     totals: dict[Key, Tensor] = field(default_factory=dict)
     layers: dict[Key, Tensor] = field(default_factory=dict)
     first: dict[tuple[str, Key], Tensor] = field(default_factory=dict)
+    owned: set[Key] = field(default_factory=set)
 
     def add(self, asked: str, step: Step, start: int, relevance: Mapping[str, Tensor], differences: Differences | None = None) -> None:
         """One walk's relevance, for some targets, `start` the first."""
@@ -47,6 +51,8 @@ class Sums:
             if (r := relevance.get(s.value)) is not None:
                 r = rows_first(r, p.layout(s))
                 factor = None if step.factor is None else step.factor[s.value]
+                if factor is not None and self._one_by_one((s.value, asked, start), r, step, factor):
+                    continue
                 # what is the same for all repetitions is multiplied once, by their sum
                 late = factor is not None and self.statistic == "mean" and factor.shape[0] == self.n < r.shape[1]
                 if factor is not None and not late:
@@ -60,6 +66,28 @@ class Sums:
                 r = layer_rows(v, r, step.k * self.n, self.layouts)
                 key = v, asked, start
                 _accumulate(self.layers, key, weighted(self._powers("layer", key, r, step), step, self.n))
+
+    def _one_by_one(self, key: Key, r: Tensor, step: Step, factor: Tensor) -> bool:
+        """Adds relevance times factor, repetition by repetition, where no product of all of them need be made for that."""
+        n, each = self.n, r.shape[0] * self.n * prod(r.shape[2:])
+        own = self.statistic == "mean" and factor.shape[0] == r.shape[1] == step.k * n and r.dtype == factor.dtype
+        if not own or each < FEW or r.requires_grad:
+            return False
+        scaled: Sequence[Tensor] = (factor,)
+        parts: Sequence[Tensor] = (r,)
+        if step.k > 1:
+            scaled, parts = factor.unflatten(0, (step.k, n)).unbind(), r.unflatten(1, (step.k, n)).unbind(1)
+        if step.weights is not None:
+            scaled = [f * w for f, w in zip(scaled, step.weights.unbind(), strict=True)]
+        total, rest = self.totals.get(key), zip(parts, scaled, strict=True)
+        if total is None or key not in self.owned:
+            first, f = next(rest)
+            total = first * f if total is None else total.addcmul(first, f)
+            self.totals[key] = total
+            self.owned.add(key)
+        for part, f in rest:
+            total.addcmul_(part, f)
+        return True
 
     def by_source(self, asked: str, start: int) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:
         """(source, the inputs it stands for, its sum) for the sources that relevance reached; `start`: of some targets that

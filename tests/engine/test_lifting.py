@@ -47,6 +47,7 @@ METHODS = {
     "mean gradient from another baseline": ox.IntegratedGradients(baseline=0.3, n_steps=5, times_input=False),
     "smoothgrad": ox.SmoothGrad(n_samples=6),
     "smoothgrad × input": ox.SmoothGrad(n_samples=6, times_input=True),
+    "variance": ox.VarGrad(n_samples=6, times_input=True),
 }
 
 
@@ -62,3 +63,25 @@ def test_lifted_equals_step_by_step(name: str, method: ox.Method, size: object) 
     bounded = ox.explain(model, data, method, target=[0, 1], seed=3, max_memory="1GB")  # where memory is bounded nothing waits
     for key, a in lifted.attributions.items():
         np.testing.assert_allclose(a.values, bounded.attributions[key].values, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("rule", ["rescale", "reveal_cancel"])
+@pytest.mark.parametrize("few", [(1, 1), (1, 40), (2**13, 2**18)], ids=["one by one", "some together", "as it is"])
+@pytest.mark.parametrize("name", MODELS)
+def test_deepshap_is_the_mean_over_its_references_however_many_go_back_together(
+    name: str, few: tuple[int, int], rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnxplain.methods.sums.FEW", few[0])
+    monkeypatch.setattr("onnxplain.methods.late.FEW", few[1])
+    model = ox.load(onnx.parser.parse_model(MODELS[name]), verify="never", dtype="float64")
+    made = np.random.default_rng(1)
+    data, refs = ({n: made.normal(size=(rows, *s.shape[1:])) for n, s in model.inputs.items()} for rows in (4, 5))
+    for size in ("auto", (4, 2), (12, 1)):
+        found = ox.explain(model, data, ox.DeepShap(data_ref=refs, rule=rule), target=[0, 1], chunk_size=size)
+        each = [
+            ox.explain(model, data, ox.DeepLift(baseline={n: r[i] for n, r in refs.items()}, rule=rule), target=[0, 1])
+            for i in range(5)
+        ]
+        for key, a in found.attributions.items():
+            mean = sum(e.attributions[key].values for e in each) / 5
+            np.testing.assert_allclose(a.values, mean, rtol=1e-10, atol=1e-12)
