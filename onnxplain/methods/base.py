@@ -18,6 +18,7 @@ from ..conventions import Preset, SeedOf, preset_of
 from ..errors import RuleError
 from ..graph.sources import Source, find_sources
 from ..rules.composites import Composite
+from .streams import Stream
 
 if TYPE_CHECKING:
     from ..graph.graph import Graph
@@ -96,9 +97,9 @@ class Chunk:
     def n(self) -> int:
         return len(self.samples)
 
-    def generators(self, purpose: int, source: int = 0) -> list[np.random.Generator]:
-        """One generator per sample: the same numbers whatever the chunks are."""
-        return [np.random.default_rng([self.seed, purpose, source, int(s)]) for s in self.samples]
+    def stream(self, purpose: int, source: int = 0) -> Stream:
+        """Random words for what draws them: the same whatever the chunks are."""
+        return Stream([self.seed, purpose, source])
 
     def parts(self, total: int) -> Iterator[range]:
         """Repetitions 0 … total−1 in runs that fit."""

@@ -53,17 +53,17 @@ class ExpectedGradients(Method):
     def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
         some = next(iter(chunk.x.values()))
         rows = next(iter(prepared.values())).shape[0]
-        draws = [(g.integers(rows, size=self.n_samples), g.random(self.n_samples)) for g in chunk.generators(DRAWS)]
-        which = np.stack([d[0] for d in draws], axis=1)  # (n_samples, n)
-        alpha = np.stack([d[1] for d in draws], axis=1)
+        words = chunk.stream(DRAWS).words(range(self.n_samples), chunk.samples, 2)
+        which = ((words[..., 0] >> 32) * np.uint64(rows) >> 32).astype(np.int64)  # (n_samples, n)
+        alpha = (words[..., 1] >> 11) * 2.0**-53
         for part in chunk.parts(self.n_samples):
             at = slice(part.start, part.stop)
             index = torch.from_numpy(which[at]).reshape(-1).to(some.device)
-            a = as_weights(alpha[at].reshape(-1), some)
+            a = as_weights(alpha[at], some)  # (k, n)
             path, factor = {}, {}
             for v, x in chunk.x.items():
-                x0 = prepared[v][index]
-                difference = x.repeat(len(part), *[1] * (x.dim() - 1)) - x0
-                path[v] = x0 + a.reshape(-1, *[1] * (x.dim() - 1)) * difference
-                factor[v] = difference
+                x0 = prepared[v][index].reshape(len(part), *x.shape)
+                difference = x - x0
+                path[v] = torch.addcmul(x0, a.reshape(*a.shape, *[1] * (x.dim() - 1)), difference).flatten(0, 1)
+                factor[v] = difference.flatten(0, 1)
             yield Step(x=path, k=len(part), weights=as_weights(np.full(len(part), 1 / self.n_samples), some), factor=factor)

@@ -17,10 +17,12 @@ from ..rules.composites import Composite, everywhere
 from ..rules.gradient import Adjoint
 from .base import Chunk, Method, Seed, Step, as_weights, nonnegative, positive
 from .context import Context
+from .normal import normal
 from .problem import Problem
+from .streams import Stream
 
 NOISE = 1  # purpose number of the noise's generators
-AHEAD = 1024  # numbers that a sample draws at once, at least
+AHEAD = 256  # numbers that a sample draws at once, at least
 
 
 def _batch_range(x: Tensor) -> Tensor:
@@ -38,33 +40,32 @@ def noisy(
 ) -> Iterator[tuple[range, dict[str, Tensor]]]:
     """x + N(0, σ²) with σ = noise_level · range; the range of each source is max − min of each sample, unless given.
 
-    k·n rows a time. Every sample draws from its own generator, so the numbers do not depend on the chunks.
+    k·n rows a time. The numbers of a copy of a sample do not depend on the chunks.
     """
-    sources = list(chunk.x)
-    generators = {v: chunk.generators(NOISE, i) for i, v in enumerate(sources)}
+    streams = {v: chunk.stream(NOISE, i) for i, v in enumerate(chunk.x)}
     sigma = {}
     for v, x in chunk.x.items():
         flat = x.reshape(x.shape[0], -1)
         own = (flat.amax(1) - flat.amin(1)).reshape(-1, *[1] * (x.dim() - 1))
         sigma[v] = noise_level * (own if ranges is None else ranges[v])
-    drawn = {v: x.new_empty((0, *x.shape)) for v, x in chunk.x.items()}
+    drawn = dict.fromkeys(chunk.x, range(0))
+    noise: dict[str, Tensor] = {}
     for part in repetitions:
         made = {}
         for v, x in chunk.x.items():
-            if len(drawn[v]) < len(part):
-                drawn[v] = torch.cat([drawn[v], _normal(generators[v], x, len(part) - len(drawn[v]))])
-            noise, drawn[v] = drawn[v][: len(part)], drawn[v][len(part) :]  # (k, n, …)
-            made[v] = (x + sigma[v] * noise).reshape(-1, *x.shape[1:])
+            if part.stop > drawn[v].stop:  # more of them where they are few numbers: a call takes its time
+                drawn[v] = range(part.start, part.start + max(len(part), AHEAD // max(x[0].numel(), 1)))
+                noise[v] = _normal(streams[v], x, drawn[v], chunk.samples)
+            own = noise[v][part.start - drawn[v].start : part.stop - drawn[v].start]  # (k, n, …)
+            made[v] = torch.addcmul(x, sigma[v], own).flatten(0, 1)
         yield part, made
 
 
-def _normal(generators: list[np.random.Generator], x: Tensor, k: int) -> Tensor:
-    """(k, n, …), or more of them where they are few numbers: what comes later is the same, and a call takes its time."""
-    k = max(k, AHEAD // max(x[0].numel(), 1))
-    made = np.empty((k, *x.shape), np.float64 if x.dtype == torch.float64 else np.float32)
-    for i, g in enumerate(generators):
-        made[:, i] = g.standard_normal((k, *x.shape[1:]))
-    return torch.from_numpy(made).to(dtype=x.dtype, device=x.device)
+def _normal(stream: Stream, x: Tensor, copies: range, samples: np.ndarray) -> Tensor:
+    """(copies, n, …) as x is; numbers of half precision are those of single precision, rounded."""
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    made = normal(stream, copies, samples, x[0].numel(), dtype)
+    return made.to(dtype=x.dtype, device=x.device).reshape(-1, *x.shape)
 
 
 @dataclass(frozen=True, repr=False, eq=False)

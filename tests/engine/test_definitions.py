@@ -17,6 +17,7 @@ from onnxplain.methods.smooth import NOISE
 from .build import Writer
 from .models import CASES, loaded
 from .oracle import close, gradient
+from .slow_draws import normals, words
 from .table import references
 
 N = 3
@@ -76,9 +77,9 @@ def test_expected_gradients_with_the_same_draws(name: str) -> None:
     data, refs, output, seed, draws = CASES[name].data(N), references(name), first_output(name), 17, 4
     total = {n: np.zeros_like(x) for n, x in data.items()}
     for i in range(N):
-        generator = np.random.default_rng([seed, DRAWS, 0, i])
-        which, alphas = generator.integers(4, size=draws), generator.random(draws)
-        for r, alpha in zip(which, alphas, strict=True):
+        for d in range(draws):
+            index, point = words([seed, DRAWS, 0], d, i, 2)
+            r, alpha = (index >> 32) * 4 // 2**32, (point >> 11) / 2**53
             row = {n: data[n][i : i + 1] for n in data}
             base = {n: refs[n][r : r + 1] for n in data}
             grads = slow_gradient(name, {n: base[n] + alpha * (row[n] - base[n]) for n in data}, output, 1)
@@ -98,9 +99,9 @@ def test_smoothgrad_with_the_same_draws(name: str, times_input: bool) -> None:
     for i in range(N):
         row = {n: data[n][i : i + 1] for n in data}
         sigma = {n: level * (x.max() - x.min()) for n, x in row.items()}
-        generators = {n: np.random.default_rng([seed, NOISE, s, i]) for s, n in enumerate(data)}
-        for _ in range(draws):
-            noisy = {n: x + sigma[n] * generators[n].standard_normal(x.shape) for n, x in row.items()}
+        for d in range(draws):
+            noise = {n: normals([seed, NOISE, s], d, i, x.shape) for s, (n, x) in enumerate(row.items())}
+            noisy = {n: x + sigma[n] * noise[n] for n, x in row.items()}
             for n, g in slow_gradient(name, noisy, output, 1).items():
                 total[n][i] += (g * noisy[n] if times_input else g)[0] / draws
     method = ox.SmoothGrad(n_samples=draws, noise_level=level, times_input=times_input)
@@ -135,7 +136,7 @@ def test_smooth_is_the_mean_over_noisy_copies(inner: Any) -> None:
     data, seed, draws, level = CASES["mlp"].data(N), 31, 3, 0.2
     x = data["x"]
     sigma = level * (x.max(1) - x.min(1))
-    noise = np.stack([np.random.default_rng([seed, NOISE, 0, i]).standard_normal((draws, 6)) for i in range(N)], 1)
+    noise = np.stack([[normals([seed, NOISE, 0], d, i, (6,)) for i in range(N)] for d in range(draws)])
     copies = [
         ox.explain(loaded("mlp"), x + sigma[:, None] * noise[k], inner, target="all").values for k in range(draws)
     ]
