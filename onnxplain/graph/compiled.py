@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ..errors import InputError, first_line
 from .pairing import Pairing
-from .plan import Backward, Forward, Observer, Trace
+from .plan import Backward, Forward, Trace
+from .visit import Observer
 
 Tensors = list[Tensor]
 #: shapes, strides, types and devices of what a function is given, and what else it depends on

@@ -12,19 +12,16 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, RuleError, first_line
-from ..layers.base import Layer
 from ..layers.control import Control
 from ..layers.kinds import Elementwise
 from ..layers.shapes import stand_in
-from ..rules.base import Hot, Mixed, Prepared, Relevances, Rule, Single, Site
+from ..rules.base import Hot, Rule
 from .graph import Graph, Node
 from .overwriting import overwriting
-from .pairing import Pairing, steady
+from .pairing import Pairing
 from .rectified import rectified
 from .signs import mixed
-
-#: (node, relevance at its outputs, relevance at its inputs, site): sees every node of a walk
-Observer = Callable[[Node, Relevances, Relevances, Site], None]
+from .visit import Observer, Visit, add, pass_on, sending, settles, step
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,8 +98,6 @@ class Forward:
         return Trace(slots, self.index)
 
 
-#: what a `Site` is told beside its values: `nonnegative`, `active`, `rectified`, `positive`, `mixed`
-Known = tuple[tuple[bool, ...], tuple[bool, ...], bool, bool, Mixed | None]
 #: a node, its function, the slot it reads (or what takes several from theirs), the slot it fills (or several), those
 #: that are freed after it
 Call = tuple[Node, Callable[..., Any], int, Callable[[list[Any]], Sequence[Any]] | None, int, Sequence[int] | None, list[int]]
@@ -133,59 +128,6 @@ def getter(values: Sequence[str], index: Mapping[str, int]) -> Callable[[list[An
     return itemgetter(*at)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Visit:
-    """A node's place in a walk. `reads`, `makes`: the values its site holds, `inputs_in`, `outputs_in` take them out of
-    their slots. Relevance arrives in the slots `arrives` (of which `frees` are then empty) and leaves for `leaves`,
-    (position in the rule's result, slot). `direct`: the rule as a function that needs no site, if it is one; `single`:
-    as a function of three tensors. `blind`: it looks at no number of the values, only at their shapes; `one_row`: and does
-    the same to each row. `pointwise`: the rule in two, where it is a factor for each element."""
-
-    node: Node
-    rule: Rule
-    direct: Callable[..., Relevances] | None
-    single: Single | None
-    blind: bool
-    one_row: bool
-    pointwise: Prepared | None
-    settles: bool
-    reads: tuple[str, ...]
-    makes: tuple[str, ...]
-    inputs_in: Callable[[list[Any]], Sequence[Any]]
-    outputs_in: Callable[[list[Any]], Sequence[Any]]
-    arrives: tuple[int, ...]
-    leaves: tuple[tuple[int, int], ...]
-    frees: tuple[int, ...]
-    active: tuple[bool, ...]
-    known: Known
-
-    def site(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site:
-        """The node with its values in a forward pass, beside those of the baseline's if there is one."""
-        layer, reads = self.node.layer, self.reads
-        if self.settles:
-            layer, reads = layer.settle([trace[v] for v in reads]), reads[:1]
-        if trace0 is None:
-            slots = trace.slots  # a walk reads no value that its forward pass did not make
-            ins = self.inputs_in(slots)[:1] if self.settles else self.inputs_in(slots)
-            return Site(layer, ins, self.outputs_in(slots), None, None, *self.known)
-        pair = pairing or Pairing()
-        if self.settles and self.node.layer.strict:
-            steady(*pair.of(self.reads[1:], trace, trace0))
-        xs, xs0 = pair.of(reads, trace, trace0)
-        ys, ys0 = pair.of(self.makes, trace, trace0)
-        return Site(layer, xs, ys, xs0, ys0, *self.known)
-
-    def across(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site | None:
-        """Where all rows at x meet all rows at the baseline, the node with axes (baseline, row, …): its values side by side,
-        none of them copied. None where they meet otherwise, or where what it makes is larger than what it reads."""
-        if trace0 is None or pairing is None or not pairing.crosses or self.reads[0] not in pairing.per_row:
-            return None
-        if trace[self.reads[0]].shape != trace[self.makes[0]].shape:
-            return None
-        (xs, xs0), (ys, ys0) = (pairing.cross(names, trace, trace0) for names in (self.reads, self.makes))
-        return Site(self.node.layer, xs, ys, xs0, ys0, *self.known)
-
-
 class Backward:
     """The walk from the values `seeds` to the values `sources`, each node under its rule, in reverse order.
 
@@ -214,7 +156,7 @@ class Backward:
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
         self.keep = self.read | set(sources)
-        self.calls = [(v, v.single, *self._slots(v)) for v in self.visits]
+        self.calls = [(v, v.single, v.over, v.sends, *self._slots(v)) for v in self.visits]
         self.hot = self._hot()
 
     @cached_property
@@ -254,11 +196,14 @@ class Backward:
         carries = tuple([v in active and n.layer.carries(i) for i, v in enumerate(n.inputs)])
         direct = None if settles(n) else rule.direct(n.layer)
         blind, apart = direct is not None and not reads, n.layer.keeps_rows()
+        one, frees = len(n.inputs) == 1 == len(n.outputs) and not settles(n), [v for v in n.outputs if v not in self.wanted]
         return Visit(
             node=n,
             rule=rule,
             direct=direct,
-            single=rule.single(n.layer, known[0]) if len(n.inputs) == 1 == len(n.outputs) and not settles(n) else None,
+            single=rule.single(n.layer, known[0]) if one else None,
+            over=(rule.over if frees else rule.single)(n.layer, known[0]) if one else None,
+            sends=sending(n, rule, len(n.outputs) == 1 == len(frees)),
             blind=blind,
             one_row=blind and apart and len(n.inputs) == 1,
             pointwise=rule.prepared(n.layer, carries) if apart and isinstance(n.layer, Elementwise) else None,
@@ -269,7 +214,7 @@ class Backward:
             outputs_in=getter(makes, slot),
             arrives=tuple([slot[v] for v in n.outputs]),
             leaves=tuple([(i, slot[v]) for i, v in enumerate(n.inputs) if carries[i]]),
-            frees=tuple([slot[v] for v in n.outputs if v not in self.wanted]),
+            frees=tuple([slot[v] for v in frees]),
             active=carries,
             known=(nonnegative, carries, *known),
         )
@@ -286,26 +231,28 @@ class Backward:
         """Relevance at the wanted values that it reaches. `rows`: seeds are one row, which stands for that many on the first
         axis of their values; one that is zero but at some units is a `Hot`, where the walk can start there."""
         relevance: list[Tensor | None] = [None] * self.size
+        owned = [False] * self.size
         slots: list[Any] = trace.slots
         if isinstance(seeds, Hot):
             start, x, y, to = self.hot  # type: ignore[misc]
             alone = slice(None, None if rows == 1 else 1)
-            relevance[to], seeds = start(seeds, slots[x][alone], slots[y][alone]), {}
+            relevance[to], owned[to], seeds = start(seeds, slots[x][alone], slots[y][alone]), rows == 1, {}
         for v, r in seeds.items():
             relevance[self.index[v]] = r
         plain = trace0 is None and observe is None
         calls = self.calls if rows == 1 else self.calls[self._one_row(relevance, slots, rows) :]
         try:
-            for visit, single, x, y, at, to, frees in calls:
+            for visit, single, over, sends, x, y, at, to, frees in calls:
                 if single is None or not plain:
-                    _step(visit, relevance, trace, trace0, pairing, observe)
+                    step(visit, relevance, owned, trace, trace0, pairing, observe)
                 elif (given := relevance[at]) is not None:
-                    p = single(given, slots[x], slots[y])
+                    p = (over if owned[at] else single)(given, slots[x], slots[y])  # type: ignore[misc]
                     if frees:
                         relevance[at] = None
-                    if p is not None:
-                        before = relevance[to]
-                        relevance[to] = p if before is None else before + p
+                    if p is not None and relevance[to] is None:
+                        relevance[to], owned[to] = p, sends[owned[at]]
+                    elif p is not None:
+                        add(relevance, owned, to, p, sends[owned[at]])
         except (RuntimeError, LookupError, ValueError, TypeError) as error:
             said = first_line(error)
             raise RuleError(f"node {visit.node.name!r} ({visit.node.op}) under {visit.rule!r}: {said}") from error
@@ -316,14 +263,14 @@ class Backward:
     def _one_row(self, relevance: list[Tensor | None], slots: list[Any], rows: int) -> int:
         """The start of a walk whose seeds are one row for all: it stays one as long as nodes treat all rows alike. How many
         nodes that were; all rows stand for themselves then, in the memory of one."""
-        done = 0
+        done, owned = 0, [False] * self.size
         for visit in self.visits:
             given = [relevance[o] for o in visit.arrives]
             if any(r is not None for r in given):
                 ins, outs = visit.inputs_in(slots), visit.outputs_in(slots)
                 if visit.direct is None or not visit.one_row or ins[0].dim() < 2 or ins[0].dim() != outs[0].dim():
                     break
-                pass_on(visit, relevance, visit.direct(given, [x[:1] for x in ins], [y[:1] for y in outs]))
+                pass_on(visit, relevance, owned, visit.direct(given, [x[:1] for x in ins], [y[:1] for y in outs]), False)
             done += 1
         for i, r in enumerate(relevance):
             if r is not None:
@@ -333,7 +280,7 @@ class Backward:
     def _hot(self) -> tuple[Callable[[Hot, Tensor, Tensor], Tensor], int, int, int] | None:
         """How a walk starts at single units of its only value: the rule of the node that makes it, the slots of that node's
         input and output, and the slot for its input's relevance."""
-        for visit, single, x, y, _, to, frees in self.calls[:1]:
+        for visit, single, _, _, x, y, _, to, frees in self.calls[:1]:
             alone = single is not None and frees and not visit.known[2] and visit.node.outputs == self.seeds
             start = visit.rule.hot(visit.node.layer) if alone else None
             return None if start is None else (start, x, y, to)
@@ -346,51 +293,6 @@ class Backward:
             return 0, 0, 0, 0, False
         (x,), (y,) = visit.reads, visit.makes
         return self.index[x], self.index[y], visit.arrives[0], visit.leaves[0][1], bool(visit.frees)
-
-
-def _step(
-    visit: Visit,
-    relevance: list[Tensor | None],
-    trace: Trace,
-    trace0: Trace | None,
-    pairing: Pairing | None,
-    observe: Observer | None,
-) -> None:
-    """One node of a walk: relevance moves from the slots of its outputs to those of its inputs."""
-    arrives = visit.arrives
-    given = (relevance[arrives[0]],) if len(arrives) == 1 else tuple([relevance[o] for o in arrives])
-    if given[0] is None and all(r is None for r in given):
-        return
-    if visit.direct is not None and trace0 is None and observe is None:
-        pulled = visit.direct(given, visit.inputs_in(trace.slots), visit.outputs_in(trace.slots))
-    elif visit.blind and visit.direct is not None and observe is None and trace0 is not None and pairing is not None:
-        shaped = pairing.shaped
-        pulled = visit.direct(given, shaped(visit.reads, trace, trace0), shaped(visit.makes, trace, trace0))
-    elif visit.pointwise is not None and observe is None and (site := visit.across(trace, trace0, pairing)) is not None:
-        pulled = visit.pointwise.apply(given, [part.flatten(0, 1) for part in visit.pointwise.parts(site)])
-    else:
-        site = visit.site(trace, trace0, pairing)
-        pulled = (visit.rule if observe is None else visit.rule.watched(observe))(site, given)
-        if observe is not None:
-            carried = [p if a else None for p, a in zip(pulled, site.active, strict=False)]
-            observe(visit.node, given, tuple(carried), site)
-    pass_on(visit, relevance, pulled)
-
-
-def pass_on(visit: Visit, relevance: list[Tensor | None], pulled: Relevances) -> None:
-    """A node's relevances into the slots of its inputs."""
-    for o in visit.frees:
-        relevance[o] = None
-    n = len(pulled)
-    for i, slot in visit.leaves:
-        if i < n and (p := pulled[i]) is not None:
-            before = relevance[slot]
-            relevance[slot] = p if before is None else before + p
-
-
-def settles(node: Node) -> bool:
-    """Whether the layer's constants depend on its inputs: it is affine in the first, given the others."""
-    return type(node.layer).settle is not Layer.settle
 
 
 def walked(graph: Graph, seeds: Iterable[str], sources: Sequence[str]) -> tuple[frozenset[str], list[Node]]:

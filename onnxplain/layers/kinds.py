@@ -104,7 +104,7 @@ class Elementwise(Layer):
     """y_i = f(x_i): one dynamic input, further parameters constant (they may broadcast x).
 
     A subclass gives `forward` and `derivative(x, y)` = f′(x); and `slope(x, x0, y, y0)` = (f(x) − f(x0)) / (x − x0)
-    where a better quotient than `secant` is known. It may give `pull`, `multipliers`, `gain` and `rounding`.
+    where a better quotient than `secant` is known. It may give `pull`, `pull_over`, `multipliers`, `gain` and `rounding`.
     """
 
     kind = "Elementwise"
@@ -118,8 +118,12 @@ class Elementwise(Layer):
         raise NotImplementedError
 
     def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """g ⊙ f′(x). A hook, for where there is a kernel that does it in one."""
+        """g ⊙ f′(x), in memory of its own. A hook, for where there is a kernel that does it in one."""
         return g * self.derivative(x, y)
+
+    def pull_over(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """The same, which may be written over g. A hook: by default it is not."""
+        return self.pull(g, x, y)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.secant(x, x0, y, y0)
@@ -213,6 +217,7 @@ class Pooling(Bound):
 
     kind = "Pooling"
     ranked: ClassVar[bool] = False  # True where an output need not be the extreme of its window (TopK)
+    makes_anew: ClassVar[bool] = False  # True where `place` returns memory that no other tensor shares
 
     def winners(self, inputs: Sequence[Tensor]) -> Tensor:
         raise NotImplementedError

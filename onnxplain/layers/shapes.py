@@ -37,6 +37,8 @@ class Place(NamedTuple):
         return x.narrow(self.axis, x.shape[self.axis] - 1 if self.last else 0, 1).clone()
 
 
+#: numbers, below which a new tensor is made sooner than it is told whether an old one would do
+FEW = 2**12
 #: sizes as far as they are known
 Shape = Sequence[int | None]
 
@@ -65,6 +67,11 @@ def unfold(g: Tensor, n_targets: int) -> Tensor:
     if n_targets == 1:
         return g[None]
     return g.reshape(n_targets, g.shape[0] // max(n_targets, 1), *g.shape[1:])
+
+
+def has_room(g: Tensor, y: Tensor) -> bool:
+    """Whether what is made of each element of g (T, *shape), which nobody else holds, and of y (shape) may be written over g."""
+    return g.numel() > FEW and g.shape[1:] == y.shape and g.dtype == y.dtype and not (g.requires_grad or y.requires_grad)
 
 
 def positive_axis(axis: int, rank: int) -> int:

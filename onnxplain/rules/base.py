@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,12 +16,16 @@ from .temporaries import over
 
 if TYPE_CHECKING:
     from ..graph.graph import Node
-    from ..graph.plan import Backward, Observer, Trace
+    from ..graph.plan import Backward, Trace
+    from ..graph.visit import Observer
     from .matching import Walk
 
 Relevances = tuple[Tensor | None, ...]
 #: a rule on a layer with one input x and one output y: (relevance at y, x, y) → relevance at x
 Single = Callable[[Tensor, Tensor, Tensor], Tensor | None]
+#: whose memory a rule's results are in: "anew", nobody else's, and each its own; "given", likewise, or that of the relevance
+#: it was given; "shared", perhaps others', too
+Sends = Literal["anew", "given", "shared"]
 
 NOTHING: frozenset[str] = frozenset()
 INPUTS: frozenset[str] = frozenset({"inputs"})
@@ -46,7 +50,8 @@ class Site:
     `rectified`: `outputs[0]` is max(z, 0) in place of the layer's output z, and no relevance arrived where it is 0.
     `positive`: relevance arrived only where the layer's output is > 0, and the output is there to be read. `mixed`: where input 0 may be below 0, if not all over.
     `nonnegative[i]`: input i is known to be ≥ 0 by data flow. `active[i]`: input i depends on what is explained; an
-    input that does not (a mask made from shapes, say) acts like a constant and gets no relevance.
+    input that does not (a mask made from shapes, say) acts like a constant and gets no relevance. `owned`: nobody else holds
+    the relevance, it may be written over.
     """
 
     layer: Layer
@@ -59,6 +64,7 @@ class Site:
     rectified: bool = False
     positive: bool = False
     mixed: Mixed | None = None
+    owned: bool = False
 
     def is_active(self, i: int) -> bool:
         return not self.active or self.active[i]
@@ -69,10 +75,12 @@ class Site:
 
 class Prepared(NamedTuple):
     """A rule in two. `parts`: what it takes from the values alone, each as many rows as they have, so that it can be made
-    for many steps at once; `apply`: what it then does with relevance, and with the rows of one step."""
+    for many steps at once; `apply`: what it then does with relevance, and with the rows of one step; `over`: the same, where it
+    may write over the relevance."""
 
     parts: Callable[[Site], Sequence[Tensor]]
     apply: Callable[[Relevances, Sequence[Tensor]], Relevances]
+    over: Callable[[Relevances, Sequence[Tensor]], Relevances] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +115,9 @@ class Rule:
     holds at the outputs. `takes_rectified`: the rule is right where its site is `rectified`.
     `direct(layer)`: what the rule comes to on a layer whose flags it does not read, (relevance, inputs, outputs) →
     relevances, or None. `single(layer, rectified)`: the same for a layer of one input and one output, which may be known to
-    be `rectified`, or None. `hot(layer)`: the same for relevance that is zero but at one unit of each row, or None. `prepared(layer, active)`: the rule in two, for layers whose rows have nothing to do with each
-    other, or None.
+    be `rectified`, or None; `over`: the same for relevance that nobody else holds, over which it may write. `hot(layer)`: the
+    same for relevance that is zero but at one unit of each row, or None. `prepared(layer, active)`: the rule in two, for layers
+    whose rows have nothing to do with each other, or None. `sends(layer)`: whose memory its results are in.
     """
 
     kinds: ClassVar[tuple[type[Layer], ...]] = ()
@@ -130,6 +139,12 @@ class Rule:
 
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return None
+
+    def over(self, layer: Layer, rectified: bool) -> Single | None:
+        return self.single(layer, rectified)
+
+    def sends(self, layer: Layer) -> Sends:
+        return "shared"
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return None
@@ -184,13 +199,13 @@ def _number(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     return found
 
 
-def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False) -> Tensor:
+def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False, owned: bool = False) -> Tensor:
     """r / st_ε(z); where ε = 0 and z = 0 the result is 0 (nothing was contributed, nothing is shared out).
 
-    `nonnegative`: z is known to be ≥ 0. The one place where 0/0 is decided.
+    `nonnegative`: z is known to be ≥ 0. `owned`: r may be written over. The one place where 0/0 is decided.
     """
     if epsilon:
-        return over(r, z + _number(epsilon, z.dtype, z.device) if nonnegative else stabilize(z, epsilon))
+        return over(r, z + _number(epsilon, z.dtype, z.device) if nonnegative else stabilize(z, epsilon), owned)
     zero = (z == 0).to(z.dtype)
     return r * (1 - zero) / (z + zero)
 

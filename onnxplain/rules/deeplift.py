@@ -23,8 +23,8 @@ from ..layers.kinds import (
     Trees,
 )
 from ..layers.shapes import sum_to
-from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Site, only, ratio, require_one_of
-from .gradient import scaled
+from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Sends, Site, only, ratio, require_one_of
+from .gradient import adjoint_sends, scaled
 from .steering import chosen, comparable, moved, steered
 from .temporaries import times_over
 from .trees import interventional
@@ -70,6 +70,13 @@ class Rescale(Rule):
             return Prepared(_middle, lambda r, v: tuple(layer.partial(only(r), v, i) for i in range(len(v))))
         return None
 
+    def sends(self, layer: Layer) -> Sends:
+        if isinstance(layer, Elementwise):
+            return "anew" if type(layer).multipliers is Elementwise.multipliers else "shared"
+        if isinstance(layer, Pooling):
+            return "anew" if layer.makes_anew else "shared"
+        return adjoint_sends(layer) if isinstance(layer, LINEAR) else "shared"
+
     def direct(self, layer: Layer) -> Callable[..., Relevances] | None:
         return layer.adjoint if isinstance(layer, Affine) and not layer.adjoint_reads else None
 
@@ -83,7 +90,7 @@ def _elementwise(rule: Rescale, at: Site, r: Tensor) -> Relevances:
     assert isinstance(at.layer, Elementwise)
     (x, y), (x0, y0) = _here(at), _there(at)
     if at.layer.rectifies:  # whose slopes are nobody else's
-        return (sum_to(times_over(r, at.layer.slope(x, x0, y, y0)), x.shape),)
+        return (sum_to(times_over(r, at.layer.slope(x, x0, y, y0), at.owned), x.shape),)
     return (at.layer.multipliers(r, x, x0, y, y0),)
 
 

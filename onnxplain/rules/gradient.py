@@ -9,8 +9,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..layers.base import Layer
-from ..layers.kinds import Affine, Elementwise, Routing, alone
-from .base import Hot, Prepared, Relevances, Rule, Single, Site, only
+from ..layers.kinds import Affine, Elementwise, Pooling, Product, Routing, alone
+from .base import Hot, Prepared, Relevances, Rule, Sends, Single, Site, only
+from .temporaries import times_owned
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,14 @@ class Adjoint(Rule):
             return layer.pull
         return lambda r, x, y: layer.adjoint((r,), (x,), (y,))[0]
 
+    def over(self, layer: Layer, rectified: bool) -> Single:
+        if alone(layer) and type(layer).adjoint is Elementwise.adjoint:
+            return layer.pull_over
+        return self.single(layer, rectified)
+
+    def sends(self, layer: Layer) -> Sends:
+        return adjoint_sends(layer)
+
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         if isinstance(layer, Affine) and layer.picks and type(layer).adjoint is Affine.adjoint:
             return lambda r, x, y: r.through(layer, x)
@@ -53,6 +62,18 @@ class Adjoint(Rule):
         return outputs and isinstance(layer, Routing)
 
 
+def adjoint_sends(layer: Layer) -> Sends:
+    """Whose memory a layer's own adjoint returns."""
+    for kind in (Affine, Pooling, Product):
+        if isinstance(layer, kind):
+            return "anew" if layer.makes_anew and type(layer).adjoint is kind.adjoint else "shared"
+    return "anew" if isinstance(layer, Elementwise) and type(layer).adjoint is Elementwise.adjoint else "shared"
+
+
 def scaled(factor: Callable[[Site], Tensor]) -> Prepared:
     """R_x = R ⊙ factor, of a layer with one input of its output's shape."""
-    return Prepared(lambda at: (factor(at),), lambda r, parts: (only(r) * parts[0],))
+    return Prepared(
+        lambda at: (factor(at),),
+        lambda r, parts: (only(r) * parts[0],),
+        lambda r, parts: (times_owned(only(r), parts[0]),),
+    )

@@ -23,6 +23,7 @@ from .base import (
     Prepared,
     Relevances,
     Rule,
+    Sends,
     Single,
     Site,
     only,
@@ -57,6 +58,12 @@ class Epsilon(Rule):
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, self.epsilon, self.bias, rectified)
 
+    def over(self, layer: Layer, rectified: bool) -> Single | None:
+        return contribution(layer, self.epsilon, self.bias, rectified, owned=True)
+
+    def sends(self, layer: Layer) -> Sends:
+        return "anew"
+
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return hot_contribution(layer, self.epsilon, self.bias)
 
@@ -87,6 +94,12 @@ class Zero(Rule):
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, 0.0, self.bias, rectified)
 
+    def over(self, layer: Layer, rectified: bool) -> Single | None:
+        return contribution(layer, 0.0, self.bias, rectified, owned=True)
+
+    def sends(self, layer: Layer) -> Sends:
+        return "anew"
+
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return hot_contribution(layer, 0.0, self.bias)
 
@@ -116,6 +129,12 @@ class Norm(Rule):
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, self.stabilizer, "ignore", rectified)
 
+    def over(self, layer: Layer, rectified: bool) -> Single | None:
+        return contribution(layer, self.stabilizer, "ignore", rectified, owned=True)
+
+    def sends(self, layer: Layer) -> Sends:
+        return "anew"
+
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, "ignore")
 
@@ -138,6 +157,9 @@ class Pass(Rule):
 
     def single(self, layer: Layer, rectified: bool) -> Single:
         return (lambda r, x, y: r) if alone(layer) else (lambda r, x, y: pass_to(r, x))
+
+    def sends(self, layer: Layer) -> Sends:
+        return "given"
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return NOTHING
@@ -219,13 +241,13 @@ def by_contribution(at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevanc
     return (_affine(at.layer, r, at.inputs[0], at.outputs[0], epsilon, bias, at.rectified),)
 
 
-def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool) -> Single | None:
-    """`by_contribution` at a layer that is known beforehand, for an Affine."""
+def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool, owned: bool = False) -> Single | None:
+    """`by_contribution` at a layer that is known beforehand, for an Affine; `owned`: it may write over the relevance."""
     if not isinstance(layer, Affine):
         return None
     if bias == "absorb":
         pull = layer.pulling()
-        return lambda r, x, y: times(x, pull(ratio(r, y, epsilon, rectified), x), layer)
+        return lambda r, x, y: times(x, pull(ratio(r, y, epsilon, rectified, owned), x), layer)
     return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
 
 

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ..layers.base import Layer
 from ..layers.kinds import Pooling
-from .base import INPUTS, INPUTS_AND_OUTPUTS, NOTHING, Relevances, Rule, Site, only, ratio, require
+from .base import INPUTS, INPUTS_AND_OUTPUTS, NOTHING, Relevances, Rule, Sends, Site, only, ratio, require
+from .gradient import adjoint_sends
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class WinnerTakesAll(Rule):
         y = at.outputs[0]
         kept = ratio(only(relevance) * y, y, self.epsilon)
         return at.layer.adjoint((kept, *relevance[1:]), at.inputs, at.outputs)
+
+    def sends(self, layer: Layer) -> Sends:
+        return adjoint_sends(layer)
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS_AND_OUTPUTS if self.epsilon else layer.adjoint_reads

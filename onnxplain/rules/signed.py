@@ -11,7 +11,19 @@ from torch import Tensor
 from ..errors import RuleError
 from ..layers.base import Layer
 from ..layers.kinds import Affine
-from .base import INPUTS, INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require, require_one_of, stabilize
+from .base import (
+    INPUTS,
+    INPUTS_AND_OUTPUTS,
+    Relevances,
+    Rule,
+    Sends,
+    Site,
+    only,
+    ratio,
+    require,
+    require_one_of,
+    stabilize,
+)
 from .bias import BIAS, Bias, plus_bias_share
 from .halves import POSITIVE, Halves, Weighed
 from .temporaries import over
@@ -48,6 +60,9 @@ class AlphaBeta(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return (_alpha_beta(at, only(relevance), self.beta, self.bias, self.stabilizer),)
 
+    def sends(self, layer: Layer) -> Sends:
+        return "anew"
+
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS_AND_OUTPUTS if self.beta else INPUTS
 
@@ -74,6 +89,9 @@ class ZPlus(Rule):
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return (_alpha_beta(at, only(relevance), 0.0, self.bias, self.stabilizer),)
+
+    def sends(self, layer: Layer) -> Sends:
+        return "anew"
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS

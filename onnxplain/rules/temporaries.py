@@ -1,7 +1,7 @@
 """Quotients and products written over one of their operands: a temporary that nobody else holds.
 
-Rules are limited by memory: what is written to a tensor that is at hand takes half the time. Values and relevances, which others
-read, are never written to.
+Rules are limited by memory: what is written to a tensor that is at hand takes half the time. Values, which others
+read, are never written to; relevances only where they are owned, which the walk knows.
 """
 
 from __future__ import annotations
@@ -10,22 +10,28 @@ import torch
 from torch import Tensor
 
 from ..layers.kinds import Affine, Product
-
-#: numbers, below which a new tensor is made sooner than it is told whether an old one would do
-FEW = 2**12
+from ..layers.shapes import FEW, has_room
 
 
-def over(r: Tensor, z: Tensor) -> Tensor:
-    """r / z, written over the temporary z (of a value's shape, r with the target axis) where it has the size."""
-    if not _fits(r, z):
-        return r / z
-    place = z[None]
-    return torch.div(r, place, out=place)
+def over(r: Tensor, z: Tensor, owned: bool = False) -> Tensor:
+    """r / z, written over the temporary z (of a value's shape, r with the target axis) where it has the size; or over r, where
+    that is `owned`."""
+    if _fits(r, z):
+        place = z[None]
+        return torch.div(r, place, out=place)
+    return r.div_(z) if owned and has_room(r, z) else r / z
 
 
-def times_over(r: Tensor, z: Tensor) -> Tensor:
+def times_over(r: Tensor, z: Tensor, owned: bool = False) -> Tensor:
     """r ⊙ z, likewise."""
-    return z[None].mul_(r) if _fits(r, z) else r * z
+    if _fits(r, z):
+        return z[None].mul_(r)
+    return times_owned(r, z) if owned else r * z
+
+
+def times_owned(r: Tensor, z: Tensor) -> Tensor:
+    """r ⊙ z, written over an r that nobody else holds; z may be others'."""
+    return r.mul_(z) if has_room(r, z) else r * z
 
 
 def times(x: Tensor, g: Tensor, layer: Affine) -> Tensor:

@@ -13,7 +13,8 @@ from ...layers.base import Layer
 from ...layers.control import Control
 from ...rules.base import INPUTS_AND_OUTPUTS, Relevances, Rule, Site
 from ..graph import Graph
-from ..plan import Backward, Forward, Observer, Trace
+from ..plan import Backward, Forward, Trace
+from ..visit import Observer
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from torch import Tensor
 from ...errors import RuleError
 from ...rules.base import Relevances, Site
 from ..graph import Graph
-from ..plan import Trace, Visit, pass_on, settles
+from ..plan import Trace
+from ..visit import Visit, pass_on, settles
 from .plans import Plan
 
 #: rows that are made ready at once
@@ -80,6 +81,7 @@ class Together:
     def walk(self, k: int, arrives: Sequence[Tensor | None]) -> dict[str, Tensor]:
         """As `Plan.walk`, at step k."""
         relevance: list[Tensor | None] = [None] * self.size
+        owned = [False] * self.size
         for slot, r in zip(self.seeds, arrives, strict=True):
             if r is not None and slot is not None:
                 before = relevance[slot]
@@ -91,7 +93,7 @@ class Together:
                 given = (relevance[arrived[0]],) if len(arrived) == 1 else tuple([relevance[o] for o in arrived])
                 if given[0] is None and all(r is None for r in given):
                     continue
-                pass_on(visit, relevance, call(given, columns[k]))
+                pass_on(visit, relevance, owned, call(given, columns[k]), False)
         except (RuntimeError, LookupError, ValueError, TypeError, RuleError) as error:
             raise RuleError(f"node {visit.node.name!r} ({visit.node.op}) under {visit.rule!r}: {error}") from error
         return {v: found for v, slot in self.wanted if (found := relevance[slot]) is not None}

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Elementwise
+from ..shapes import has_room
 from .slopes import above_zero, exp_slope, jump_slope, share
 
-_rectified = torch.ops.aten.threshold_backward.default
+_rectified = torch.ops.aten.threshold_backward
 
 
 class Relu(Elementwise):
@@ -35,7 +36,10 @@ class Relu(Elementwise):
         return (y > 0).to(y.dtype)
 
     def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        return _rectified(g, y, 0)
+        return _rectified.default(g, y, 0)
+
+    def pull_over(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return _rectified.grad_input(g, y[None], 0, grad_input=g) if has_room(g, y) else self.pull(g, x, y)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return above_zero(x, x0)

@@ -31,6 +31,7 @@ class MaxPool(Single):
     """
 
     onnx = {"MaxPool": 1}
+    makes_anew = True
 
     def __init__(self, node: OnnxNode) -> None:
         super().__init__(node.constants, node.dynamic)
