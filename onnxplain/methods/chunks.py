@@ -37,7 +37,9 @@ WIDTH = 4
 #: the share of `max_memory` that one walk may take, and what is planned for where there is a choice: the rest is for what
 #: kernels make for themselves, and for gaps between what is allocated
 PLANNED, CHOSEN = 1.0, 0.5
-#: what a walk over differences takes beyond what its operations tell: on VGG-16 they say 241 MB, and the process grows by more
+#: and the share of it after which what was freed goes back to the system
+AT_ONCE = 1 / 32
+#: what a walk over differences takes beyond what its operations tell: on VGG-16 they say 241 MB, and the process grows by 320
 DIFFERENCES = 4 / 3
 
 

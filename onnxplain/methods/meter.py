@@ -62,6 +62,28 @@ class Meter(TorchDispatchMode):
 Meter.__torch_dispatch__ = Meter.count  # type: ignore[assignment, method-assign]
 
 
+class GivingBack(TorchDispatchMode):
+    """What was freed goes back to the system each time operations have made `each` bytes: the C library would keep it, in gaps
+    between what is in use, and what is made next often fits none of them."""
+
+    def __init__(self, each: int) -> None:
+        super().__init__()
+        self.each = each
+        self.made = 0
+
+    def count(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if not getattr(func, "is_view", False):
+            self.made += sum(x.nbytes for x in _tensors([made]))
+        if self.made >= self.each:
+            self.made = 0
+            give_back()
+        return made
+
+
+GivingBack.__torch_dispatch__ = GivingBack.count  # type: ignore[assignment, method-assign]
+
+
 def _address(x: Tensor) -> int:
     return x.untyped_storage().data_ptr() if x.layout == torch.strided else 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,16 +16,16 @@ from torch import Tensor
 from ..graph.control.deciding import deciding
 from ..graph.graph import Node
 from ..graph.pairing import Pairing, repeat_rows
-from ..graph.plan import Trace
+from ..graph.plan import Forward, Trace
 from ..rules.base import Relevances, Site
 from ..specs import fixed_rows
 from ..targets import Selection, expected
 from .base import Chunk, Method, Step
-from .chunks import DIFFERENCES, Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
+from .chunks import AT_ONCE, DIFFERENCES, Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
 from .context import Context
 from .goals import Goals
 from .late import Late
-from .meter import Meter, give_back
+from .meter import GivingBack, Meter, give_back
 from .problem import Problem
 from .results import Results
 from .sample_axes import Layout, Layouts, layouts
@@ -79,8 +80,9 @@ class Runner:
         return layouts(self.problem.layers, self.forward, self.context.n, self.fixed)
 
     def run(self) -> Results:
-        results = Results(self.context.n)
-        with torch.inference_mode():
+        results, limit = Results(self.context.n), bytes_from(self.max_memory)
+        bounded = limit is not None and self.context.device.type == "cpu" and type(self.problem.clean) is Forward
+        with torch.inference_mode(), GivingBack(int(AT_ONCE * (limit or 0))) if bounded else nullcontext():
             rows = np.arange(self.fixed or self._pilot_size()) % self.context.n
             trace = self.forward(rows)
             chosen = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}

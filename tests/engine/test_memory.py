@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,11 @@ import pytest
 import torch
 
 import onnxplain as ox
-from onnxplain.methods.meter import Meter
+from onnxplain.methods.meter import GivingBack, Meter
 
 from .models import CASES as MODELS
 from .models import loaded
-from .peak import CASES
+from .peak import CASES, _status
 
 #: bytes; each case would take more, at the sizes that are chosen for speed, or with all samples at once
 LIMIT = 80e6
@@ -44,6 +45,23 @@ def test_the_meter_counts_what_is_there_at_once() -> None:
     assert meter.peak == 6000
     assert meter.now == 2000
     assert len(w) == 2
+
+
+@on_linux
+def test_what_is_freed_between_what_is_kept_goes_back_to_the_system() -> None:
+    def left(mode: AbstractContextManager[object]) -> float:
+        """Bytes, after every second of some blocks was freed."""
+        torch.empty(32 * 2**20 - 8192, dtype=torch.uint8)  # from now on blocks below 32 MB are not mapped by themselves
+        blocks = [torch.ones(2**18) for _ in range(60)]
+        before = _status("VmRSS")
+        del blocks[::2]
+        with mode:
+            blocks.append(torch.ones(2**18))
+        return _status("VmRSS") - before
+
+    assert left(nullcontext()) > -10e6
+    assert left(GivingBack(2**21)) > -10e6  # so little was made since
+    assert left(GivingBack(2**20)) < -20e6
 
 
 def test_the_meter_counts_what_a_composite_operation_makes_inside() -> None:
