@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..layers.kinds import Affine
+from .graph import Node
 from .plan import Forward
 
 #: products with fewer weights than this take no time worth saving
@@ -37,6 +38,13 @@ class Head:
         y = x.new_full((x.shape[0], prod(shape)), torch.nan)
         y[:, units] = self.layer.at_units(x, units)
         return y.reshape(x.shape[0], *shape)
+
+
+def large_head(node: Node | None) -> Affine | None:
+    """The node's layer, where it is a dense one that is worth it."""
+    if node is None or not isinstance(node.layer, Affine) or not node.layer.picks:
+        return None
+    return node.layer if sum(b.numel() for b in node.layer.buffers()) >= LARGE else None
 
 
 def with_heads(plan: Forward, heads: Mapping[str, Head]) -> Forward:

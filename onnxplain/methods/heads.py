@@ -11,9 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TargetError
-from ..graph.graph import Node
-from ..graph.heads import LARGE, Head, with_heads
-from ..layers.kinds import Affine
+from ..graph.heads import Head, large_head, with_heads
 from ..targets import resolve
 from .base import Method
 from .problem import Problem
@@ -47,9 +45,10 @@ def at_named_units(problem: Problem, method: Method, labels: Mapping[str, Any]) 
     nobody observes."""
     heads = {}
     for asked in problem.asked:
-        if (node := _head(problem, asked, method)) is not None:
-            assert isinstance(node.layer, Affine)
-            heads[node.name] = Head(node.layer, Named(asked, labels.get(asked.name)))
+        node = problem.graph.producer.get(asked.at[0].value)
+        layer = large_head(node)
+        if node is not None and layer is not None and _read_at_units(problem, asked, method):
+            heads[node.name] = Head(layer, Named(asked, labels.get(asked.name)))
     if not heads:
         return problem
     lifting = problem.lifting
@@ -61,19 +60,15 @@ def at_named_units(problem: Problem, method: Method, labels: Mapping[str, Any]) 
     )
 
 
-def _head(problem: Problem, asked: Asked, method: Method) -> Node | None:
-    """The node that makes an output which is read at the target's units only, by targets and by its own rule, if it is a
-    large dense layer."""
-    at, graph = asked.at[0], problem.graph
-    node = graph.producer.get(at.value)
-    if node is None or not isinstance(node.layer, Affine) or not node.layer.picks or at.axis != 0 or callable(asked.target):
-        return None
-    if at.value != at.output or sum(b.numel() for b in node.layer.buffers()) < LARGE:
-        return None
+def _read_at_units(problem: Problem, asked: Asked, method: Method) -> bool:
+    """Whether the explained value is an output that is read at the target's units only, by targets and by the rule of the node
+    that makes it."""
+    at, graph, walk = asked.at[0], problem.graph, problem.walks[asked.name]
+    if at.value != at.output or at.axis != 0 or len(asked.at) > 1 or callable(asked.target):
+        return False
     read = {v for n in graph.nodes for v in n.inputs} | set(problem.layers) | {s.value for s in problem.sources}
-    walk = problem.walks[asked.name]
-    if at.value in read or len(asked.at) > 1 or walk.visits[0].node is not node:
-        return None
-    by_rule = "outputs" in walk.visits[0].rule.reads(node.layer)
-    at_units = walk.hot is not None and starts_with_output(method.seeding())
-    return None if by_rule and not at_units else node
+    first = walk.visits[0]
+    if at.value in read or first.node is not graph.producer[at.value]:
+        return False
+    by_rule = "outputs" in first.rule.reads(first.node.layer)
+    return not by_rule or (walk.hot is not None and starts_with_output(method.seeding()))
