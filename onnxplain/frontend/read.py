@@ -68,6 +68,9 @@ def read_file(source: Any) -> File:
         folder, name = None, "the model"
         stored = split(io.BytesIO(_read_all(source)))
         proto = _parse(stored, "this file object")
+    elif isinstance(source, Stored):  # what another model was read from
+        folder, name, stored = None, "the model", source
+        proto = _parse(stored, "the model")
     else:
         raise InputError(
             f"cannot load a model from {type(source).__module__}.{type(source).__qualname__}: "
