@@ -135,7 +135,7 @@ def _load(source: Any, dims: Sequence[tuple[int, ...]] | None, dtype: str, chann
             raise InputError(
                 f"{source!r} was loaded in {source.dtype} without its file: convert the file itself for dtype={dtype!r}"
             )
-        return load(source.source.whole(), dtype=real, verify="never")
+        return load(source.source, dtype=real, verify="never")
     if isinstance(source, Mapping) and "layers" in source:
         from onnxplain_converters import ConversionError
         from onnxplain_converters.from_layers.layer_dict import to_onnx

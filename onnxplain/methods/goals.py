@@ -19,6 +19,7 @@ from .base import Method
 from .problem import Problem
 from .seeds import (
     Asked,
+    At,
     line_gradient,
     one_hot,
     picked,
@@ -208,9 +209,8 @@ class Goals:
             (at,) = asked.at
             row = trace[at.value][:1]
             number = 1.0 if isinstance(seeding, str) else float(seeding)  # type: ignore[arg-type]
-            if hot and len(selection.terms) == 1 and row.dim() >= 2:
-                ((units, c),) = selection.take(targets, np.zeros(1, dtype=np.int64))
-                return Hot(units.to(row.device), row.new_full((units.shape[0], 1, 1), c * number))
+            if hot and _told_by_units(selection, at, row):
+                return self._hot(asked, selection, at.rows_first(row), samples[:1], None, targets)
             seed = one_hot(selection, at.rows_first(row), np.zeros(1, dtype=np.int64), targets, number)
             return {at.value: at.native(seed, row)}
         local = None if repetitions == 1 else np.tile(np.arange(n), repetitions)
@@ -226,7 +226,7 @@ class Goals:
         (at,) = asked.at
         native = ys[at.value][0]
         y_rows = at.rows_first(native)
-        if hot and len(selection.terms) == 1 and at.axis == 0 and native.dim() >= 2:
+        if hot and _told_by_units(selection, at, native):
             return self._hot(asked, selection, y_rows, samples if local is None else samples[local], local, targets)
         if starts_with_output(seeding) and len(selection.terms) > 1:  # a contrast starts with each unit's own value
             return {at.value: at.native(one_hot(selection, y_rows, local, targets) * y_rows, native)}
@@ -244,9 +244,14 @@ class Goals:
         ((units, c),) = selection.take(targets, rows)
         seed = Hot(units.to(y.device), y.new_full((units.shape[0], y.shape[0], 1), c))
         seeding = self.method.seeding()
-        if starts_with_output(seeding):
-            return seed.times(seed.of(y))
+        if isinstance(seeding, str):
+            return seed.times(seed.of(y)) if starts_with_output(seeding) else seed
         return seed.times(seeding_factor(seeding, picked(selection, y, local), samples, targets, self._made_by(asked)))
+
+
+def _told_by_units(selection: Selection, at: At, y: Tensor) -> bool:
+    """Whether targets are one unit each of an explained value that has the samples on its first axis."""
+    return len(selection.terms) == 1 and at.axis == 0 and y.dim() >= 2
 
 
 def _scaled(gradient: Tensor, y: Tensor, seeding: Any) -> Tensor:

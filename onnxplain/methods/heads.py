@@ -66,9 +66,9 @@ def _read_at_units(problem: Problem, asked: Asked, method: Method) -> bool:
     at, graph, walk = asked.at[0], problem.graph, problem.walks[asked.name]
     if at.value != at.output or at.axis != 0 or len(asked.at) > 1 or callable(asked.target):
         return False
-    read = {v for n in graph.nodes for v in n.inputs} | set(problem.layers) | {s.value for s in problem.sources}
     first = walk.visits[0]
-    if at.value in read or first.node is not graph.producer[at.value]:
+    read = graph.consumers[at.value] or at.value in problem.layers or any(s.value == at.value for s in problem.sources)
+    if read or first.node is not graph.producer[at.value]:
         return False
     by_rule = "outputs" in first.rule.reads(first.node.layer)
     return not by_rule or (walk.hot is not None and starts_with_output(method.seeding()))

@@ -117,13 +117,15 @@ class Rule:
     relevances, or None. `single(layer, rectified)`: the same for a layer of one input and one output, which may be known to
     be `rectified`, or None; `over`: the same for relevance that nobody else holds, over which it may write. `hot(layer)`: the
     same for relevance that is zero but at one unit of each row, or None. `prepared(layer, active)`: the rule in two, for layers
-    whose rows have nothing to do with each other, or None. `sends(layer)`: whose memory its results are in.
+    whose rows have nothing to do with each other, or None. `sends(layer)`: whose memory its results are in, where `makes_anew`
+    does not say it for all layers.
     """
 
     kinds: ClassVar[tuple[type[Layer], ...]] = ()
     takes_rectified: ClassVar[bool] = False
     reads_where_positive: ClassVar[frozenset[str]] = NOTHING
     passes: ClassVar[bool] = False  # relevance goes through unchanged
+    makes_anew: ClassVar[bool] = False  # its results are in memory that no other tensor shares
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         raise NotImplementedError(type(self).__name__)
@@ -144,7 +146,7 @@ class Rule:
         return self.single(layer, rectified)
 
     def sends(self, layer: Layer) -> Sends:
-        return "shared"
+        return "anew" if self.makes_anew else "given" if self.passes else "shared"
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return None

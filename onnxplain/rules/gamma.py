@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..layers.base import Layer
 from ..layers.kinds import Affine
-from .base import Relevances, Rule, Sends, Site, only, ratio, require, require_one_of
+from .base import Relevances, Rule, Site, only, ratio, require, require_one_of
 from .bias import BIAS, Bias, plus_bias_share
 from .halves import Halves, Weighed
 from .temporaries import over, times_over
@@ -34,6 +34,7 @@ class Gamma(Rule):
     bias: Bias = "absorb"
     stabilizer: float = 1e-6
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine,)
+    makes_anew = True
     takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -44,9 +45,6 @@ class Gamma(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         gamma = _original_gamma if self.variant == "original" else _generalized_gamma
         return (gamma(at, only(relevance), self.gamma, self.bias, self.stabilizer),)
-
-    def sends(self, layer: Layer) -> Sends:
-        return "anew"
 
     def vanishes(self, layer: Layer, outputs: bool) -> bool:
         return self.bias != "distribute"

@@ -23,7 +23,6 @@ from .base import (
     Prepared,
     Relevances,
     Rule,
-    Sends,
     Single,
     Site,
     only,
@@ -46,6 +45,7 @@ class Epsilon(Rule):
     epsilon: float = 1e-6
     bias: Bias = "absorb"
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+    makes_anew = True
     takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -60,9 +60,6 @@ class Epsilon(Rule):
 
     def over(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, self.epsilon, self.bias, rectified, owned=True)
-
-    def sends(self, layer: Layer) -> Sends:
-        return "anew"
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return hot_contribution(layer, self.epsilon, self.bias)
@@ -83,6 +80,7 @@ class Zero(Rule):
 
     bias: Bias = "absorb"
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+    makes_anew = True
     takes_rectified: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -96,9 +94,6 @@ class Zero(Rule):
 
     def over(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, 0.0, self.bias, rectified, owned=True)
-
-    def sends(self, layer: Layer) -> Sends:
-        return "anew"
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return hot_contribution(layer, 0.0, self.bias)
@@ -119,6 +114,7 @@ class Norm(Rule):
 
     stabilizer: float = 1e-6
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine, Additive)
+    makes_anew = True
 
     def __post_init__(self) -> None:
         require(self, stabilizer=self.stabilizer)
@@ -131,9 +127,6 @@ class Norm(Rule):
 
     def over(self, layer: Layer, rectified: bool) -> Single | None:
         return contribution(layer, self.stabilizer, "ignore", rectified, owned=True)
-
-    def sends(self, layer: Layer) -> Sends:
-        return "anew"
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return contribution_reads(layer, "ignore")
@@ -157,9 +150,6 @@ class Pass(Rule):
 
     def single(self, layer: Layer, rectified: bool) -> Single:
         return (lambda r, x, y: r) if alone(layer) else (lambda r, x, y: pass_to(r, x))
-
-    def sends(self, layer: Layer) -> Sends:
-        return "given"
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return NOTHING

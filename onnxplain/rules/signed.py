@@ -11,19 +11,7 @@ from torch import Tensor
 from ..errors import RuleError
 from ..layers.base import Layer
 from ..layers.kinds import Affine
-from .base import (
-    INPUTS,
-    INPUTS_AND_OUTPUTS,
-    Relevances,
-    Rule,
-    Sends,
-    Site,
-    only,
-    ratio,
-    require,
-    require_one_of,
-    stabilize,
-)
+from .base import INPUTS, INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only, ratio, require, require_one_of, stabilize
 from .bias import BIAS, Bias, plus_bias_share
 from .halves import POSITIVE, Halves, Weighed
 from .temporaries import over
@@ -45,6 +33,7 @@ class AlphaBeta(Rule):
     bias: SignedBias = "absorb"
     stabilizer: float = 1e-6
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine,)
+    makes_anew = True
     reads_where_positive: ClassVar[frozenset[str]] = INPUTS_AND_OUTPUTS
     takes_rectified: ClassVar[bool] = True
 
@@ -59,9 +48,6 @@ class AlphaBeta(Rule):
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return (_alpha_beta(at, only(relevance), self.beta, self.bias, self.stabilizer),)
-
-    def sends(self, layer: Layer) -> Sends:
-        return "anew"
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS_AND_OUTPUTS if self.beta else INPUTS
@@ -80,6 +66,7 @@ class ZPlus(Rule):
     bias: Bias = "absorb"
     stabilizer: float = 1e-6
     kinds: ClassVar[tuple[type[Layer], ...]] = (Affine,)
+    makes_anew = True
     reads_where_positive: ClassVar[frozenset[str]] = INPUTS_AND_OUTPUTS
     takes_rectified: ClassVar[bool] = True
 
@@ -89,9 +76,6 @@ class ZPlus(Rule):
 
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return (_alpha_beta(at, only(relevance), 0.0, self.bias, self.stabilizer),)
-
-    def sends(self, layer: Layer) -> Sends:
-        return "anew"
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS
