@@ -73,7 +73,7 @@ def score(runner: str, initializers: bool = False, pattern: str = "") -> list[Ve
     from onnx.backend.test.loader import load_model_tests
 
     cases = [c for c in load_model_tests(kind="node") if re.search(pattern, c.name)]
-    return [Verdict(c.name, _sort(c.model), _apart(runner, c, initializers)) for c in cases]
+    return [Verdict(c.name, _sort(c.model), _apart(runner, c, initializers)) for c in cases if c.model is not None]
 
 
 def _apart(runner: str, case: Any, initializers: bool) -> str:

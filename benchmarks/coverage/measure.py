@@ -19,6 +19,7 @@ import torch
 import onnxplain as ox
 from onnxplain.data import prepare
 from onnxplain.frontend.runtime import session
+from onnxplain.frontend.stored import Stored
 from onnxplain.graph.plan import Forward, walked
 from onnxplain.graph.sources import find_sources
 from onnxplain.layers.control import Control
@@ -86,7 +87,7 @@ def measured(path: Path) -> dict[str, Any]:
 
 def parity(model: Model, source: Path, data: Data) -> float:
     """The largest difference from onnxruntime's outputs, relative to the largest value of each."""
-    runtime = session(source.read_bytes())
+    runtime = session(Stored(source.read_bytes()))
     feeds = {i.name: data[i.name] for i in runtime.get_inputs()}
     theirs = dict(zip(model.outputs, runtime.run(list(model.outputs), feeds), strict=True))
     ours = model.predict({k: data[k] for k in model.inputs})

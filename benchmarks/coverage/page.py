@@ -65,8 +65,7 @@ WHY = {
         "pass; a warning says so"
     ),
     "sklearn/AdaBoost": (
-        "trees vote by comparisons: a step function of their scores; a warning says so, and KernelShap "
-        "explains it"
+        "trees vote by comparisons: a step function of their scores; a warning says so, and KernelShap explains it"
     ),
     "sklearn/isolation forest": (
         "a tree's rows are found by comparisons and their lengths looked up: a step function; a warning "

@@ -81,7 +81,7 @@ def importable() -> Any:
         )
         library.impl("nms", _nms, "CPU")
         library.impl("roi_align", _roi_align, "CPU")
-        importable.library = library  # type: ignore[attr-defined] — it lives as long as its operators
+        importable.library = library  # type: ignore[attr-defined]  # it lives as long as its operators
     from torchvision import extension, models
     from torchvision.ops import roi_align
 
