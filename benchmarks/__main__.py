@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 
-from . import memory, report, scaling, starting
+from . import memory, page, report, scaling, starting
 from .cases import CASES
 from .facts import facts, kept
 from .job import Job, Settings
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not jobs and not options.report:
         print(f"no case is called {options.only!r} with method {options.method!r} in {options.part}", file=sys.stderr)
         return 2
-    about = kept(options.out, facts(options.rounds), fresh=not known)
+    about = kept(options.out, facts(options.rounds), fresh=not known, measures=not options.report)
     have = {r.key for r in read(path)}
     measure([j for j in jobs if j.key not in have], options)
     rows = read(path)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for file in report.write(options.out, rows, about, options.targets):
         print(f"wrote {file}")
     if options.page is not None:
-        print(f"{options.page}: {', '.join(report.renew(options.page, rows, about)) or 'no marks'}")
+        print(f"{options.page}: {', '.join(page.renew(options.page, report.on_page(rows, about))) or 'no marks'}")
     if options.targets:
         print("\n" + "\n".join(report.summary(rows)))
     return int(options.strict and report.failed(rows))

@@ -1,8 +1,7 @@
-"""What a run found: tables, verdicts, files, plots, and the marked parts of a page."""
+"""What a run found: tables, verdicts, files and plots, and what a page shows of it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,17 +46,10 @@ def write(folder: Path, rows: Sequence[Measured], about: dict[str, Any], goals: 
     return [*(folder / name for name in made), *plots.write(folder, rows)]
 
 
-def renew(page: Path, rows: Sequence[Measured], about: dict[str, Any]) -> list[str]:
-    """Writes each part's table between its marks on the page, `<!-- speed -->` and `<!-- /speed -->`; the parts found."""
-    content, done = page.read_text(encoding="utf-8"), []
-    summed = "\n".join(f"- {line}" for line in summary(rows))
-    made = {p: f"{said(about)}\n\n{markdown(t)}" for p, t in tables(rows, True).items()} | {"summary": summed}
-    for part, new in made.items():
-        marked = re.compile(rf"(<!-- {part} -->\n).*?(<!-- /{part} -->)", re.DOTALL)
-        content, n = marked.subn(lambda m, new=new: f"{m[1]}\n{new}\n\n{m[2]}", content)  # type: ignore[misc]
-        done += [part] * bool(n)
-    page.write_text(content, encoding="utf-8")
-    return done
+def on_page(rows: Sequence[Measured], about: dict[str, Any]) -> dict[str, str]:
+    """What stands between the marks of the page, by mark: each part's table, and the summary."""
+    made = {p: f"{said(about)}\n\n{markdown(t)}" for p, t in tables(rows, True).items()}
+    return made | {"summary": "\n".join(f"- {line}" for line in summary(rows))}
 
 
 def shown(rows: Sequence[Measured], goals: bool) -> str:

@@ -28,7 +28,9 @@ from ..contest import Net
 from ..facts import facts, kept
 from ..measured import Measured, read, write
 from ..options import LIBRARIES
+from ..page import renew
 from ..peers import versions
+from ..table import said
 from .grid import FACTORS, Factor, Point
 from .innvestigate import Innvestigate, Interpreter, Turn
 from .methods import METHODS, ask_for
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     other = Interpreter(options.innvestigate) if options.innvestigate and not options.report else None
     about = facts(options.rounds) | {"models": options.models, "references": options.references}
     about |= {"innvestigate": other.about["version"], "tensorflow": other.about["tensorflow"]} if other else {}
-    about = kept(options.out, about, fresh=not (options.resume or options.report))
+    about = kept(options.out, about, fresh=not (options.resume or options.report), measures=not options.report)
     there = [w for w in versions() if w in LIBRARIES and w not in options.without]
     have = {r.key for r in read(path)}
     gc.collect()
@@ -69,8 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if other is not None:
         other.close()
     rows = read(path)
+    found = "\n".join(summary(rows))
     made = [convert(options.out, rows, about), *plots(options.out, rows)]
-    print("\n".join([*summary(rows), *(f"wrote {p}" for p in made)]))
+    if options.page and renew(options.page, {"paper": f"{said(about)}\n\n{found}"}):
+        made.append(options.page)
+    print("\n".join([found, *(f"wrote {p}" for p in made)]))
     return 0
 
 
@@ -134,7 +139,9 @@ def _options(arguments: Sequence[str] | None) -> Any:
         "--rounds", type=int, default=2, help="rounds per net, all libraries in turn; the median counts (2)"
     )
     parser.add_argument(
-        "--limit", type=float, default=20.0, help="who takes more CPU seconds is not asked at larger sizes (20)"
+        "--limit",
+        type=float,
+        help="who takes more CPU seconds is not asked at larger sizes (20; 5 with --minimal)",
     )
     parser.add_argument("--without", nargs="*", default=[], choices=LIBRARIES, help="libraries to leave out")
     parser.add_argument(
@@ -143,11 +150,13 @@ def _options(arguments: Sequence[str] | None) -> Any:
     parser.add_argument(
         "--out", type=Path, default=Path("out/paper"), help="folder for rows, tables and plots (out/paper)"
     )
+    parser.add_argument("--page", type=Path, help="a Markdown page with a mark for the table of all points")
     parser.add_argument("--resume", action="store_true", help="keep the lines that OUT has, measure the others")
     parser.add_argument("--report", action="store_true", help="measure nothing: tables and plots of what OUT has")
     options = parser.parse_args(arguments)
     options.models = options.models or (1 if options.minimal else 20)
     options.references = options.references or (4 if options.minimal else 10)
+    options.limit = options.limit or (5.0 if options.minimal else 20.0)
     return options
 
 

@@ -32,16 +32,23 @@ def _table(rows: Sequence[Measured]) -> list[str]:
 
 
 def summary(rows: Sequence[Measured]) -> list[str]:
-    """Geometric mean of seconds(library) / seconds(onnxplain) over all points, by library and kind."""
-    lines = []
-    for kind in ("tab", "img"):
-        for w in WHO[1:]:
-            both = [r for r in rows if r.case.endswith(kind) and w in r.values and "onnxplain" in r.values]
-            if both:
-                logs = [math.log(r.values[w].median / r.values["onnxplain"].median) for r in both]
-                ahead = sum(v > 0 for v in logs)
-                times = math.exp(statistics.mean(logs))
-                lines.append(
-                    f"{kind}: {w} takes {times:.2f} times as long as onnxplain; longer at {ahead} of {len(both)} points"
-                )
+    """Of every kind of data and method, by library: seconds(library) / seconds(onnxplain), the geometric mean over all points,
+    and at how many points it takes longer. A Markdown table."""
+    who = [w for w in WHO[1:] if any(w in r.values for r in rows)]
+    lines = ["| data | method | " + " | ".join(who) + " |", "|" + "---|" * (2 + len(who))]
+    for kind in dict.fromkeys(_kind(r) for r in rows):
+        these = [r for r in rows if _kind(r) == kind and "onnxplain" in r.values]
+        for m in dict.fromkeys(r.method for r in these):
+            found = [_times([r for r in these if r.method == m], w) for w in who]
+            lines += [f"| {kind} | {m} | " + " | ".join(found) + " |"] if any(f != "–" for f in found) else []
+        lines.append(f"| {kind} | all | " + " | ".join(_times(these, w) for w in who) + " |")
     return lines
+
+
+def _kind(row: Measured) -> str:
+    return row.case.partition(", ")[2]
+
+
+def _times(rows: Sequence[Measured], who: str) -> str:
+    logs = [math.log(r.values[who].median / r.values["onnxplain"].median) for r in rows if who in r.values]
+    return f"{math.exp(statistics.mean(logs)):.2f} × ({sum(v > 0 for v in logs)} of {len(logs)})" if logs else "–"

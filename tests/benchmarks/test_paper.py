@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from benchmarks.clock import Spread
+from benchmarks.measured import Measured
+from benchmarks.page import renew
 from benchmarks.paper.agreement import configs, mean_absolute
 from benchmarks.paper.grid import FACTORS, Point
 from benchmarks.paper.methods import METHODS, ask_for
 from benchmarks.paper.models import image_net
+from benchmarks.paper.tables import summary
 
 
 def test_the_full_grid_has_the_papers_sizes() -> None:
@@ -49,3 +55,29 @@ def test_methods_that_start_from_a_baseline_get_the_first_reference() -> None:
     given = {name for name, ask in asks.items() if ask.baseline is not None}
     assert given == {"IntegratedGradient", "DeepLift rescale", "DeepLift reveal-cancel"}
     assert asks["LRP epsilon"].epsilon == 0.01 and asks["IntegratedGradient"].n == 10
+
+
+def row(case: str, method: str, size: int, **seconds: float) -> Measured:
+    values = {who: Spread(s, s, s) for who, s in seconds.items()}
+    return Measured("paper", case, method, values=values, unit="s", size=size)
+
+
+def test_the_summary_holds_geometric_means_over_points() -> None:
+    rows = [
+        row("outputs, tab", "Gradient", 1, onnxplain=1.0, captum=0.5),
+        row("depth, tab", "Gradient", 4, onnxplain=1.0, captum=8.0),
+        row("depth, tab", "DeepSHAP", 4, onnxplain=2.0, shap=6.0),
+        row("depth, tab", "convert", 4, onnxplain=2.0),
+    ]
+    assert summary(rows)[2:] == [
+        "| tab | Gradient | 2.00 × (1 of 2) | – |",
+        "| tab | DeepSHAP | – | 3.00 × (1 of 1) |",
+        "| tab | all | 2.00 × (1 of 2) | 3.00 × (1 of 1) |",
+    ]
+
+
+def test_a_page_gets_what_stands_between_its_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- one -->\nold\n<!-- /one -->\nafter\n", encoding="utf-8")
+    assert renew(page, {"one": r"new \1", "two": "nowhere"}) == ["one"]
+    assert page.read_text(encoding="utf-8") == "before\n<!-- one -->\n\nnew \\1\n\n<!-- /one -->\nafter\n"
