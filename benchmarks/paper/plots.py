@@ -47,7 +47,7 @@ def _factor(path: Path, factor: str, rows: Sequence[Measured]) -> Path:
         [plt.Line2D([], [], color=COLOURS[w], marker="o") for w in there], there, loc="lower center", ncols=len(there)
     )
     figure.tight_layout(rect=(0, 0.06, 1, 1))
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
     with Image.open(path) as drawn:  # few colours: a quarter of the size, and pages show these
         drawn.convert("RGB").quantize(64).save(path, optimize=True)
