@@ -50,5 +50,5 @@ def _factor(path: Path, factor: str, rows: Sequence[Measured]) -> Path:
     figure.savefig(path, dpi=100)
     plt.close(figure)
     with Image.open(path) as drawn:  # few colours: a quarter of the size, and pages show these
-        drawn.convert("RGB").quantize(64).save(path, optimize=True)
+        drawn.convert("RGB").quantize(128, method=Image.Quantize.FASTOCTREE).save(path, optimize=True)
     return path
