@@ -16,6 +16,7 @@ from ..layers.control import Control
 from ..layers.kinds import Elementwise
 from ..layers.shapes import stand_in
 from ..rules.base import Hot, Rule
+from .folding import fold
 from .graph import Graph, Node
 from .overwriting import overwriting
 from .pairing import Pairing
@@ -38,6 +39,15 @@ class Trace:
 
     def __contains__(self, value: str) -> bool:
         return value in self.index and self.slots[self.index[value]] is not None
+
+    def rows(self, which: slice, values: Collection[str]) -> Trace:
+        """Some rows (axis 0) of these values, beside the others."""
+        slots = list(self.slots)
+        for v in values:
+            x = slots[self.index[v]]
+            assert x is not None
+            slots[self.index[v]] = x[which]
+        return Trace(slots, self.index)
 
 
 class Forward:
@@ -240,7 +250,14 @@ class Backward:
         for v, r in seeds.items():
             relevance[self.index[v]] = r
         plain = trace0 is None and observe is None
-        calls = self.calls if rows == 1 else self.calls[self._one_row(relevance, slots, rows) :]
+        begun = 0
+        if rows != 1:
+            begun = self._one_row(relevance, slots)
+            if observe is None and begun + 1 < len(self.visits):
+                first, then = self.visits[begun : begun + 2]
+                begun += 2 * fold(first, then, relevance, owned, trace, trace0, pairing)
+            relevance = [r if r is None or r.shape[1] == rows else r.expand(-1, rows, *r.shape[2:]) for r in relevance]
+        calls = self.calls[begun:]
         try:
             for visit, single, over, sends, x, y, at, to, frees in calls:
                 if single is None or not plain:
@@ -260,9 +277,9 @@ class Backward:
             raise RuleError(f"node {visit.node.name!r} ({visit.node.op}): {error}") from error
         return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
 
-    def _one_row(self, relevance: list[Tensor | None], slots: list[Any], rows: int) -> int:
+    def _one_row(self, relevance: list[Tensor | None], slots: list[Any]) -> int:
         """The start of a walk whose seeds are one row for all: it stays one as long as nodes treat all rows alike. How many
-        nodes that were; all rows stand for themselves then, in the memory of one."""
+        nodes that were; one row may then stand for all of them in its memory."""
         done, owned = 0, [False] * self.size
         for visit in self.visits:
             given = [relevance[o] for o in visit.arrives]
@@ -272,9 +289,6 @@ class Backward:
                     break
                 pass_on(visit, relevance, owned, visit.direct(given, [x[:1] for x in ins], [y[:1] for y in outs]), False)
             done += 1
-        for i, r in enumerate(relevance):
-            if r is not None:
-                relevance[i] = r.expand(-1, rows, *r.shape[2:])
         return done
 
     def _hot(self) -> tuple[Callable[[Hot, Tensor, Tensor], Tensor], int, int, int] | None:

@@ -55,7 +55,7 @@ class Step:
     `x`: values of the sources, k·n rows; None: the samples themselves, whose forward pass is already made; `line`: k·n points
     on a line instead.
     `x0`: the baseline of a walk over differences: n·k rows, n rows, 1 row, or any number with `pairs` (then every
-    sample meets every baseline, and k is their number). `weights` (k,): of each repetition in the sum.
+    sample meets every baseline, and k is their number); `which` of the method's references these are. `weights` (k,): of each repetition in the sum.
     `factor`: what each source's relevance is multiplied by, k·n rows, or n for all repetitions alike; None: nothing.
     """
 
@@ -65,18 +65,20 @@ class Step:
     weights: Tensor | None = None
     factor: Mapping[str, Tensor] | None = None
     pairs: bool = False
+    which: slice | None = None
     line: Line | None = None
 
     def parts(self, size: int, n: int) -> list[Step]:
-        """Its sums for so many of its repetitions each, of n samples: factors are multiplied by the weights."""
+        """Its sums for so many of its repetitions each, of n samples."""
         counts = [min(size, self.k - first) for first in range(0, self.k, size)]
         factors: dict[str, Sequence[Tensor]] = {}
         for v, f in (self.factor or {}).items():
-            each = f.expand(self.k, *f.shape) if f.shape[0] == n else f.unflatten(0, (self.k, n))
-            if self.weights is not None:
-                each = each * self.weights.reshape(-1, *[1] * f.dim())
-            factors[v] = each.flatten(0, 1).split(size * n)
-        return [Step(k=k, factor={v: parts[i] for v, parts in factors.items()}) for i, k in enumerate(counts)]
+            each = f.repeat(self.k, *[1] * (f.dim() - 1)) if f.shape[0] == n < n * self.k else f
+            factors[v] = each.split(size * n)
+        weights: Sequence[Tensor | None] = [None] * len(counts) if self.weights is None else self.weights.split(size)
+        return [
+            Step(k=k, factor={v: parts[i] for v, parts in factors.items()}, weights=weights[i]) for i, k in enumerate(counts)
+        ]
 
 
 @dataclass(frozen=True, eq=False)

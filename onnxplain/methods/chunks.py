@@ -17,6 +17,9 @@ from ..graph.plan import Backward, Forward, Trace
 #: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches, large
 #: enough that each call has work to do
 AUTO_BYTES = 16 * 2**20
+#: the same where all values are rows of numbers, whose products take what caches do not hold nearly as fast: fewer calls then
+#: count for more
+TABLE_BYTES = 32 * 2**20
 #: and as much more, up to `MOST_BYTES`, as it takes for a chunk's values to be this many times as large as the weights, which
 #: every chunk reads anew
 PER_WEIGHT, MOST_BYTES = 4, 128 * 2**20
@@ -47,7 +50,7 @@ DIFFERENCES = 4 / 3
 class Need:
     """Bytes: `fixed`, and for each row `row`, and `target` for each target. `out`: what one target's attribution of one
     sample takes; `weights`: what a walk reads whatever its rows are. `numbers`: of one sample's forward pass, where they
-    were counted before it."""
+    were counted before it; `tables`: whether all values are known to have no axes but the samples' and one more."""
 
     row: int
     target: int
@@ -55,6 +58,7 @@ class Need:
     out: int = 0
     weights: int = 0
     numbers: int = 0
+    tables: bool = False
 
     def for_traces(self, traces: int, width: int) -> Need:
         """The same for so many forward passes, and for numbers of so many bytes instead of `WIDTH`."""
@@ -64,7 +68,7 @@ class Need:
     def auto(self) -> int:
         """What a walk may use when nothing is asked for."""
         row, target = max(self.row, 1), max(self.target, 1)
-        return max(AUTO_BYTES, min(MOST_BYTES, max(PER_WEIGHT * self.weights * target // row, BUSY * row // target)))
+        return max(TABLE_BYTES if self.tables else AUTO_BYTES, min(MOST_BYTES, max(PER_WEIGHT * self.weights * target // row, BUSY * row // target)))
 
     def of(self, rows: int, targets: int) -> int:
         return self.fixed + rows * (self.row + targets * self.target)
@@ -106,7 +110,8 @@ def foreseen(graph: Graph, clean: Forward, walks: Sequence[Backward], read: Sequ
     kept = sum(b for slot, b in enumerate(size) if slot not in freed)
     walk = max((_peak(None, b, size) for b in walks), default=0)
     out = sum(size[clean.index[v]] for v in dict.fromkeys(read) if v in clean.index)
-    return Need(kept, walk, 0, out, max((b.weights for b in walks), default=0), sum(numbers))
+    tables = all(len(graph.shapes[v]) <= 2 for v in clean.index if v not in clean.constants)
+    return Need(kept, walk, 0, out, max((b.weights for b in walks), default=0), sum(numbers), tables)
 
 
 def _numbers(graph: Graph, clean: Forward) -> list[int] | None:

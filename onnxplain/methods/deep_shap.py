@@ -73,9 +73,9 @@ class DeepShap(Method):
     def steps(self, chunk: Chunk, prepared: Any) -> Iterator[Step]:
         rows = self.n_walks(prepared)
         for part in chunk.parts(rows):
-            x0 = {v: b[part.start : part.stop] for v, b in prepared.items()}
+            which = slice(part.start, part.stop)
+            x0 = {v: b[which] for v, b in prepared.items()}
             factor = {v: (x[None] - x0[v][:, None]).reshape(-1, *x.shape[1:]) for v, x in chunk.x.items()}
             weights = as_weights(np.full(len(part), 1 / rows), next(iter(x0.values())))
-            yield Step(
-                x=None if chunk.clean else chunk.x, x0=x0, k=len(part), weights=weights, factor=factor, pairs=True
-            )
+            x = None if chunk.clean else chunk.x
+            yield Step(x=x, x0=x0, k=len(part), weights=weights, factor=factor, pairs=True, which=which)

@@ -34,7 +34,8 @@ from .seeds import (
 @dataclass(frozen=True, eq=False)
 class Goals:
     """`labels`: unit labels by output. `n`: samples in the whole data. `fixed`: rows the model insists on, if it does.
-    `passed`: the last forward pass at a baseline, if of one row; `found`: targets that are the same for all samples."""
+    `passed`: the last forward pass at a baseline, if of one row; `beside`: that at all references, and its values that have a row
+    of each; `found`: targets that are the same for all samples."""
 
     problem: Problem
     method: Method
@@ -43,6 +44,7 @@ class Goals:
     n: int
     fixed: int | None
     passed: dict[tuple[int, ...], tuple[tuple[Tensor, ...], Trace]] = field(default_factory=dict)
+    beside: list[tuple[Trace, list[str]]] = field(default_factory=list)
     found: dict[tuple[str, torch.Size], Selection] = field(default_factory=dict)
 
     def select(self, asked: Asked, trace: Trace, rows: np.ndarray) -> Selection:
@@ -142,9 +144,13 @@ class Goals:
         x0 = {v: b.expand(n, *b.shape[1:]) for v, b in refs.items()}
         return self.value(asked, selection, self.problem.path.run(self.problem.source_feed(x0, integers)), n)
 
-    def at_baseline(self, x0: Mapping[str, Tensor], integers: Mapping[str, Tensor]) -> Trace:
-        """The forward pass at a baseline; one row, which all samples share, is passed once."""
+    def at_baseline(self, x0: Mapping[str, Tensor], integers: Mapping[str, Tensor], which: slice | None = None) -> Trace:
+        """The forward pass at a baseline; one row, which all samples share, is passed once. `which`: of the references that they
+        share, which may have been passed already."""
         p, rows = self.problem, next(iter(x0.values())).shape[0]
+        if which is not None and self.beside:
+            trace, values = self.beside[0]
+            return trace.rows(which, values)
         key = tuple(id(b) for b in x0.values())
         if key in self.passed:
             return self.passed[key][1]
@@ -155,10 +161,10 @@ class Goals:
         return trace
 
     def shared_references(
-        self, chosen: Mapping[str, Selection], integers: Mapping[str, Tensor], fit: int
+        self, chosen: Mapping[str, Selection], integers: Mapping[str, Tensor], fit: int, keep: bool
     ) -> dict[str, Tensor]:
         """For a reference set that all samples share: the explained values at each reference, (references, units); `fit`
-        rows a time."""
+        rows a time. `keep`: one forward pass, where that was all, is kept for the walks."""
         if self.method.goal != "difference" or not self.method.shared_references(self.prepared):
             return {}
         p = self.problem
@@ -181,6 +187,8 @@ class Goals:
                 s = chosen[a.name]
                 y = scalar_value(s, values_at(a, trace), size) if s.scalar is not None else a.at[0].rows_first(trace[a.at[0].value])
                 out.setdefault(a.name, []).append(y[:real])
+            if keep and size == count and (values := _row_by_row(p, trace, count)) is not None:
+                self.beside.append((trace, values))
         return {a: torch.cat(parts) for a, parts in out.items()}
 
     def alike(self, asked: Asked, selection: Selection) -> bool:
@@ -247,6 +255,16 @@ class Goals:
         if isinstance(seeding, str):
             return seed.times(seed.of(y)) if starts_with_output(seeding) else seed
         return seed.times(seeding_factor(seeding, picked(selection, y, local), samples, targets, self._made_by(asked)))
+
+
+def _row_by_row(problem: Problem, trace: Trace, rows: int) -> list[str] | None:
+    """The values of a forward pass that depend on what is explained, if shapes say that all of them have its rows on axis 0."""
+    values = [v for v in trace.index if v in problem.per_row and v in trace]
+    for v in values:
+        shape, x = problem.graph.shapes.get(v), trace[v]
+        if not shape or shape[0] is not None or None in shape[1:] or not isinstance(x, Tensor) or x.shape[0] != rows:
+            return None
+    return values
 
 
 def _told_by_units(selection: Selection, at: At, y: Tensor) -> bool:

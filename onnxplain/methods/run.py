@@ -91,7 +91,7 @@ class Runner:
             del trace  # where memory is bounded, one forward pass at a time
             if self.max_memory is not None:
                 give_back()
-            references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit)
+            references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit, keep=self.max_memory is None and self.method.layer_factor == "difference")
             # a first pass of a few chunks is walked as it is: to make it once more would cost more than caches miss
             start, end = 0, len(rows) if len(rows) <= (1 if known else FIRST_CHUNKS) * chunks.samples else chunks.samples
             while start < self.context.n:
@@ -333,7 +333,7 @@ class Runner:
         rows0 = next(iter(x0.values())).shape[0]
         apart = all(p.layout(s) == Layout() for s in p.sources) and not p.needs_integers and self.fixed is None
         if apart and (rows0 != at or at == 1 or not step.pairs):
-            trace0 = self.goals.at_baseline(x0, integers)
+            trace0 = self.goals.at_baseline(x0, integers, step.which)
             pairing = Pairing(at, rows0, p.per_row)
             alike = all(trace[v].shape == trace0[v].shape for w in p.walks.values() for v in w.counted if v in trace and v in trace0)
             if alike and all(pairing.fits(w.nodes_values, trace, trace0) for w in p.walks.values()):

@@ -73,20 +73,23 @@ class Sums:
         own = self.statistic == "mean" and factor.shape[0] == r.shape[1] == step.k * n and r.dtype == factor.dtype
         if not own or each < FEW or r.requires_grad:
             return False
-        scaled: Sequence[Tensor] = (factor,)
+        factors: Sequence[Tensor] = (factor,)
         parts: Sequence[Tensor] = (r,)
         if step.k > 1:
-            scaled, parts = factor.unflatten(0, (step.k, n)).unbind(), r.unflatten(1, (step.k, n)).unbind(1)
-        if step.weights is not None:
-            scaled = [f * w for f, w in zip(scaled, step.weights.unbind(), strict=True)]
-        total, rest = self.totals.get(key), zip(parts, scaled, strict=True)
+            factors, parts = factor.unflatten(0, (step.k, n)).unbind(), r.unflatten(1, (step.k, n)).unbind(1)
+        weights = [1.0] * step.k
+        if step.weights is not None and r.is_cpu:
+            weights = step.weights.tolist()
+        elif step.weights is not None:  # numbers elsewhere would have to be waited for
+            factors = [f * w for f, w in zip(factors, step.weights.unbind(), strict=True)]
+        total, rest = self.totals.get(key), zip(parts, factors, weights, strict=True)
         if total is None or key not in self.owned:
-            first, f = next(rest)
-            total = first * f if total is None else total.addcmul(first, f)
+            first, f, w = next(rest)
+            total = (first * f).mul_(w) if total is None else total.addcmul(first, f, value=w)
             self.totals[key] = total
             self.owned.add(key)
-        for part, f in rest:
-            total.addcmul_(part, f)
+        for part, f, w in rest:
+            total.addcmul_(part, f, value=w)
         return True
 
     def by_source(self, asked: str, start: int) -> Iterator[tuple[str, tuple[str, ...], Tensor]]:

@@ -76,11 +76,12 @@ class Site:
 class Prepared(NamedTuple):
     """A rule in two. `parts`: what it takes from the values alone, each as many rows as they have, so that it can be made
     for many steps at once; `apply`: what it then does with relevance, and with the rows of one step; `over`: the same, where it
-    may write over the relevance."""
+    may write over the relevance. `scales`: that is to multiply relevance by the only part, number by number."""
 
     parts: Callable[[Site], Sequence[Tensor]]
     apply: Callable[[Relevances, Sequence[Tensor]], Relevances]
     over: Callable[[Relevances, Sequence[Tensor]], Relevances] | None = None
+    scales: bool = False
 
 
 @dataclass(frozen=True, eq=False)

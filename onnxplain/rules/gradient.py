@@ -76,4 +76,5 @@ def scaled(factor: Callable[[Site], Tensor]) -> Prepared:
         lambda at: (factor(at),),
         lambda r, parts: (only(r) * parts[0],),
         lambda r, parts: (times_owned(only(r), parts[0]),),
+        scales=True,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxplain.methods.chunks import AUTO_BYTES, MOST_BYTES, Need, sizes
+from onnxplain.methods.chunks import AUTO_BYTES, MOST_BYTES, TABLE_BYTES, Need, sizes
 
 MB = 2**20
 
@@ -16,3 +16,4 @@ def test_a_deep_net_of_small_values_takes_more_samples_at_once_than_fit_the_cach
 def test_wide_values_and_shallow_nets_stay_near_the_caches() -> None:
     for need in (Need(row=60 * MB, target=64 * MB), Need(row=MB, target=MB), Need(row=3000, target=5000)):
         assert need.auto() == AUTO_BYTES
+    assert Need(row=3000, target=5000, tables=True).auto() == TABLE_BYTES

@@ -72,7 +72,7 @@ def test_what_a_sample_takes_is_known_by_shapes_as_it_is_measured(
 def test_more_targets_than_were_foreseen_are_walked_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = rows_of_passes(monkeypatch)
     monkeypatch.setattr(run, "expected", lambda target: 1)
-    monkeypatch.setattr("onnxplain.methods.chunks.AUTO_BYTES", 2**15)
+    monkeypatch.setattr("onnxplain.methods.chunks.TABLE_BYTES", 2**15)
     monkeypatch.setattr("onnxplain.methods.chunks.MOST_BYTES", 0)
     data = CASES["mlp"].data(500)
     e = ox.explain(loaded("mlp"), data, "gradient", target="all")
