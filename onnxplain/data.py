@@ -67,6 +67,8 @@ def prepare(
     if explained:
         _check_tensors(specs)
     tensors = {n: _value(specs[n], x, dtype, device, what, explained) for n, x in given.items()}
+    if len(tensors) == 1:  # which has no other to agree with
+        return tensors
     most = max((t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None), default=1)
     tensors = {n: t.expand(most, *t.shape[1:]) if specs[n].fixed_batch == 1 and len(t) == 1 else t for n, t in tensors.items()}
     counts = {n: t.shape[0] for n, t in tensors.items() if specs[n].batch_axis is not None and (explained or t.numel())}
@@ -193,7 +195,7 @@ def _array(spec: Spec, data: Any, what: str) -> Tensor:
         array = array.astype(np.float64)  # Python numbers have no array type of their own
     if array.dtype.kind not in "iubf":
         raise InputError(f"input {spec.name!r} wants {spec.dtype}, {what} holds {array.dtype}")
-    if array.dtype in (np.uint16, np.uint32, np.uint64):
+    if array.dtype.kind == "u" and array.dtype.itemsize > 1:
         array = array.astype(np.int64)
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)

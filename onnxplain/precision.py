@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -48,6 +49,7 @@ def products(precision: str, device: torch.device) -> Iterator[None]:
             setattr(of, name, before)
 
 
+@cache
 def _settings(device: str, said: str) -> list[tuple[Any, str, Any]]:
     """(object, attribute, value): torch 2.9 names the precision per library and operation; before, TF32 is on or off."""
     backends: Any = torch.backends

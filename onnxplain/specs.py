@@ -42,7 +42,7 @@ class Spec:
         """What plans depend on."""
         return self.name, self.shape, self.dtype, self.batch_axis, self.rank_known
 
-    @property
+    @cached_property
     def floating(self) -> bool:
         return self.dtype.startswith(("float", "double", "bfloat"))
 
@@ -160,6 +160,16 @@ def without_samples(inputs: Sequence[str], outputs: Sequence[str], types: Mappin
     return frozenset(n for n, s in first.items() if isinstance(s, int) and s != 1)
 
 
+#: names of axes, by their number
+GUESSED: tuple[tuple[str, ...], ...] = (
+    (),
+    ("feature",),
+    ("channel", "length"),
+    ("channel", "height", "width"),
+    ("channel", "depth", "height", "width"),
+)
+
+
 def axis_names(sample_shape: Sequence[int | None], known: Sequence[str] = ()) -> tuple[str, ...]:
     """feature | channel, length | channel, height, width (or height, width, channel) | channel, depth, height, width.
 
@@ -170,14 +180,7 @@ def axis_names(sample_shape: Sequence[int | None], known: Sequence[str] = ()) ->
         return tuple(known)
     if rank == 3 and sample_shape[2] in (1, 3, 4) and sample_shape[0] not in (1, 3, 4):
         return ("height", "width", "channel")
-    named = {
-        0: (),
-        1: ("feature",),
-        2: ("channel", "length"),
-        3: ("channel", "height", "width"),
-        4: ("channel", "depth", "height", "width"),
-    }
-    return named.get(rank, tuple(f"axis_{i + 1}" for i in range(rank)))
+    return GUESSED[rank] if rank < len(GUESSED) else tuple(f"axis_{i + 1}" for i in range(rank))
 
 
 def named_axes(spec: Spec, stored: Any, chosen: bool) -> Spec:

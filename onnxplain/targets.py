@@ -99,7 +99,14 @@ class Selection:
     @cached_property
     def largest(self) -> int:
         """The largest unit of any sample."""
-        return max((int((units[:1] if _one_row(units) else units).max()) for units, _ in self.terms if units.size), default=-1)
+        return max((max(units[0].tolist()) if _one_row(units) else int(units.max()) for units, _ in self.terms if units.size), default=-1)
+
+    @cached_property
+    def alone(self) -> int | None:
+        """The unit, where the target is one unit, the same for all samples."""
+        if not self.fixed or len(self.labels) != 1 or len(self.terms) != 1 or self.terms[0][1] != 1:
+            return None
+        return int(self.terms[0][0][0, 0])
 
     def of(self, n: int) -> Selection | None:
         """The same target on n other samples, whose outputs have the same units; None where it depends on the sample."""

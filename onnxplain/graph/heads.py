@@ -6,12 +6,13 @@ import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..layers.kinds import Affine
-from .graph import Node
+from .graph import Graph
 from .plan import Forward
 
 #: products with fewer weights than this take no time worth saving
@@ -40,11 +41,19 @@ class Head:
         return y.reshape(x.shape[0], *shape)
 
 
-def large_head(node: Node | None) -> Affine | None:
-    """The node's layer, where it is a dense one that is worth it."""
+class Dense(NamedTuple):
+    """A node by name, and its layer."""
+
+    node: str
+    layer: Affine
+
+
+def large_head(graph: Graph, value: str) -> Dense | None:
+    """The node that makes a value, where its layer is a dense one that is worth it."""
+    node = graph.producer.get(value)
     if node is None or not isinstance(node.layer, Affine) or not node.layer.picks:
         return None
-    return node.layer if sum(b.numel() for b in node.layer.buffers()) >= LARGE else None
+    return Dense(node.name, node.layer) if sum(b.numel() for b in node.layer.buffers()) >= LARGE else None
 
 
 def with_heads(plan: Forward, heads: Mapping[str, Head]) -> Forward:

@@ -90,9 +90,25 @@ def zeros_for(g: Tensor, x: Tensor) -> Tensor:
     return g.new_zeros((g.shape[0], *x.shape))
 
 
+#: numbers as tensors: torch takes longer to make one of a Python number than to add it
+_NUMBERS: dict[tuple[float, torch.dtype, torch.device], Tensor] = {}
+
+
+def number(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The number as a tensor that nobody writes to."""
+    found = _NUMBERS.get((value, dtype, device))
+    if found is None:
+        with torch.inference_mode(False):
+            found = torch.full((), value, dtype=dtype, device=device)
+        if type(found) is Tensor and len(_NUMBERS) < 256:  # none of what stands for tensors while a walk is traced
+            _NUMBERS[value, dtype, device] = found
+    return found
+
+
 def stand_in(x: Tensor) -> Tensor:
     """A value with x's shape, dtype and device, and one element of memory: what remains of a freed value."""
-    return x.new_zeros(()).expand(x.shape)
+    zero = x.new_zeros(()) if isinstance(x, Several) else number(0.0, x.dtype, x.device)
+    return zero.expand(x.shape)
 
 
 def all_finite(x: Tensor) -> bool:

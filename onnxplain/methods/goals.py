@@ -13,6 +13,7 @@ from torch import Tensor
 from ..errors import InputError, RuleError
 from ..graph.pairing import Pairing
 from ..graph.plan import Trace
+from ..layers.shapes import number
 from ..rules.base import Hot
 from ..targets import PerSample, Selection, resolve
 from .base import Method
@@ -53,7 +54,7 @@ class Goals:
         if isinstance(target, PerSample):
             target = target.of(rows, self.n)
         y = trace[self._predicted_value(asked, trace)]
-        y = y[None] if at.axis is None else y.movedim(at.axis, 0)
+        y = y[None] if at.axis is None else y.movedim(at.axis, 0) if at.axis else y
         if y.shape[0] != len(rows):
             raise InputError(
                 f"output {at.output!r} has {y.shape[0]} rows for {len(rows)} samples (axis {at.axis}): if the samples lie on "
@@ -250,7 +251,7 @@ class Goals:
         """The seed of targets that are one unit each; one row of units where all samples have the same."""
         rows = np.zeros(1, dtype=np.int64) if selection.alike else local
         ((units, c),) = selection.take(targets, rows)
-        seed = Hot(units.to(y.device), y.new_full((units.shape[0], y.shape[0], 1), c))
+        seed = Hot(units.to(y.device), number(c, y.dtype, y.device).expand(units.shape[0], y.shape[0], 1))
         seeding = self.method.seeding()
         if isinstance(seeding, str):
             return seed.times(seed.of(y)) if starts_with_output(seeding) else seed

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import TargetError
-from ..graph.heads import Head, large_head, with_heads
+from ..graph.heads import Head, with_heads
 from ..targets import resolve
 from .base import Method
 from .problem import Problem
@@ -45,10 +45,9 @@ def at_named_units(problem: Problem, method: Method, labels: Mapping[str, Any]) 
     nobody observes."""
     heads = {}
     for asked in problem.asked:
-        node = problem.graph.producer.get(asked.at[0].value)
-        layer = large_head(node)
-        if node is not None and layer is not None and _read_at_units(problem, asked, method):
-            heads[node.name] = Head(layer, Named(asked, labels.get(asked.name)))
+        head = problem.heads.get(asked.name)
+        if head is not None and _read_at_units(problem, asked, method):
+            heads[head.node] = Head(head.layer, Named(asked, labels.get(asked.name)))
     if not heads:
         return problem
     lifting = problem.lifting

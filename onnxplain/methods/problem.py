@@ -16,7 +16,9 @@ from torch import Tensor
 from ..data import n_samples
 from ..errors import InputError, OnnxplainError, RuleError, TargetError
 from ..graph.compiled import compiled
+from ..graph.control.deciding import deciding
 from ..graph.graph import Graph, Node
+from ..graph.heads import Dense, large_head
 from ..graph.last_activation import Explained, explained_value
 from ..graph.lifting import Lifting, lifted
 from ..graph.narrowing import narrowed
@@ -31,7 +33,7 @@ from .base import Method
 from .chunks import Need, foreseen
 from .context import Context
 from .layer_names import matching
-from .sample_axes import Layout, layouts
+from .sample_axes import FIRST, Layout, layouts
 from .seeds import Asked, At
 from .value_key import NoKeyError, key_of
 
@@ -41,7 +43,8 @@ class Problem:
     """`asked`: what is explained, one walk per entry and chunk. `clean`, `path`: forward plans from the inputs, and
     from the sources. `walks[name]`: the way back. `rules`: of every node on it, `said`: as they print. `layouts`: where
     sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it. `lifting`: how walks at
-    many points share their first layers, if they do."""
+    many points share their first layers, if they do. `fixed`: the rows of a walk, where the model decides that. `heads`: large
+    dense layers that make explained values."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
@@ -62,6 +65,8 @@ class Problem:
     per_row: frozenset[str]
     need: Need | None
     lifting: Lifting | None
+    fixed: int | None
+    heads: Mapping[str, Dense]
 
     def compiled(self) -> Problem:
         """The same, with plans that go through torch.compile."""
@@ -72,7 +77,7 @@ class Problem:
         """Where a source holds the samples: where the (first) input it stands for has them, if nothing moved them; None:
         nowhere."""
         axis = self.inputs[source.inputs[0]].batch_axis
-        return self.layouts.get(source.value, None if axis is None else Layout(axis))
+        return self.layouts.get(source.value, None if axis is None else Layout(axis) if axis else FIRST)
 
     def feed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Samples first → as the model reads it."""
@@ -124,16 +129,21 @@ class Problem:
                 made[s.value] = x[None] if self.inputs[s.value].batch_axis is None else x
             else:
                 assert trace is not None
-                made[s.value] = rows_first(trace[s.value][None], self.layout(s))[0]
+                made[s.value] = _rows_of(trace[s.value], self.layout(s))
         return made
 
     def sources_at(self, trace: Trace) -> dict[str, Tensor]:
-        return {s.value: rows_first(trace[s.value][None], self.layout(s))[0] for s in self.sources}
+        return {s.value: _rows_of(trace[s.value], self.layout(s)) for s in self.sources}
 
 
 def rows_first(r: Tensor, layout: Layout | None) -> Tensor:
     """(T, *value as the model holds it) → (T, rows, …); one row where it holds no samples."""
     return r[:, None] if layout is None else layout.rows_first(r)
+
+
+def _rows_of(x: Tensor, layout: Layout | None) -> Tensor:
+    """The same of a value, without targets."""
+    return x if layout == FIRST else rows_first(x[None], layout)[0]
 
 
 def _native(r: Tensor, layout: Layout | None) -> Tensor:
@@ -162,13 +172,11 @@ def compile_problem(
     else:
         planned = graph.memo.get(key, make)
     each = target if isinstance(target, Mapping) else {}
-    return replace(
-        planned,
-        inputs=inputs,
-        outputs=outputs,
-        asked=tuple(replace(a, target=each.get(a.name, target)) for a in planned.asked),
-        layouts={} if planned.boundary is None else _layouts(planned.boundary, inputs, context),
-    )
+    asked = tuple([Asked(a.name, a.at, each.get(a.name, target)) for a in planned.asked])
+    layouts = {} if planned.boundary is None else _layouts(planned.boundary, inputs, context)
+    made = object.__new__(Problem)  # `replace` would take as long as all the rest
+    vars(made).update(vars(planned), inputs=inputs, outputs=outputs, asked=asked, layouts=layouts)
+    return made
 
 
 def _asked_for(target: Any) -> Hashable:
@@ -267,7 +275,21 @@ def _planned(
         per_row=graph.descendants(names),
         need=foreseen(graph, clean, list(walks.values()), [*names, *layers, *(lifting.ends.values() if lifting else ())]),
         lifting=lifting,
+        fixed=_fixed(graph, inputs, sources),
+        heads={a.name: n for a in asked if (n := large_head(graph, a.values[0])) is not None},
     )
+
+
+def _fixed(graph: Graph, inputs: Mapping[str, Spec], sources: Sequence[Source]) -> int | None:
+    """The number of rows the model insists on; 1 where an input that is floating, or explained, is shared by all samples, so that
+    each sample gets its own attribution of it, and where a sample's numbers decide what is run, or how others are rounded."""
+    if (rows := fixed_rows(inputs)) is not None:
+        return rows
+    if any(inputs[v].batch_axis is not None for v in deciding(graph)) or graph.joins_samples:
+        return 1
+    shared = [n for n, s in inputs.items() if s.batch_axis is None]
+    explained = {n for s in sources for n in s.inputs}
+    return 1 if any(inputs[n].floating or n in explained for n in shared) or len(shared) == len(inputs) else None
 
 
 def _lifting(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor
 #: numbers, below which a copy is made sooner than it is told whether one is needed
 FEW = 2**12
 #: (input or internal value, asked), or asked alone → (targets, samples, …)
-Table = dict[Any, Tensor]
+Table = dict[Any, np.ndarray]
 
 
 @dataclass(eq=False)
@@ -43,23 +42,23 @@ class Results:
                 table[key] = self._own(part)
                 return
             # numpy's zeros are not written before they are needed
-            table[key] = torch.from_numpy(np.zeros((*whole, *part.shape[2:]), _numpy(part.dtype)))
-        table[key][first : first + targets, start : start + rows].copy_(part)
+            table[key] = np.zeros((*whole, *part.shape[2:]), _numpy(part.dtype))
+        torch.from_numpy(table[key])[first : first + targets, start : start + rows].copy_(part)
 
-    def _own(self, part: Tensor) -> Tensor:
+    def _own(self, part: Tensor) -> np.ndarray:
         """The part itself, where it is alone in memory that was made during this call; else a copy."""
         if part.numel() < FEW and part.device.type == "cpu":
-            return part.clone(memory_format=torch.contiguous_format)
+            return part.numpy().copy()
         alone = part.is_inference() and part.untyped_storage().nbytes() == part.numel() * part.element_size()
         if not (alone and part.device.type == "cpu" and part.is_contiguous()) or part.data_ptr() in self.taken:
-            return part.to("cpu", memory_format=torch.contiguous_format, copy=True)
+            return part.to("cpu", memory_format=torch.contiguous_format, copy=True).numpy()
         self.taken.add(part.data_ptr())
-        return part
+        return part.numpy()
 
 
-def arrays(table: Mapping[Any, Tensor]) -> dict[Any, np.ndarray]:
+def arrays(table: Table) -> dict[Any, np.ndarray]:
     """Samples first, targets last."""
-    return {key: x.numpy().transpose(*range(1, x.dim()), 0) for key, x in table.items()}
+    return {key: x.transpose(*range(1, x.ndim), 0) for key, x in table.items()}
 
 
 def _numpy(dtype: torch.dtype) -> Any:

@@ -13,12 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..graph.control.deciding import deciding
 from ..graph.graph import Node
 from ..graph.pairing import Pairing, repeat_rows
 from ..graph.plan import Forward, Trace
 from ..rules.base import Relevances, Site
-from ..specs import fixed_rows
 from ..targets import Selection, expected
 from .base import Chunk, Method, Step
 from .chunks import AT_ONCE, DIFFERENCES, Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
@@ -56,19 +54,10 @@ class Runner:
     progress: Callable[[int], None] | None = None
     audit: AuditSink | None = None
 
-    @cached_property
+    @property
     def fixed(self) -> int | None:
-        """The number of rows the model insists on; 1 where an input that is floating, or explained, is shared by all
-        samples, so that each sample gets its own attribution of it, and where a sample's numbers decide what is run, or
-        how others are rounded."""
-        inputs = self.problem.inputs
-        if (rows := fixed_rows(inputs)) is not None:
-            return rows
-        if any(inputs[v].batch_axis is not None for v in deciding(self.problem.graph)) or self.problem.graph.joins_samples:
-            return 1
-        shared = [n for n, s in inputs.items() if s.batch_axis is None]
-        explained = {n for s in self.problem.sources for n in s.inputs}
-        return 1 if any(inputs[n].floating or n in explained for n in shared) or len(shared) == len(inputs) else None
+        """The rows of a walk, where the model decides that."""
+        return self.problem.fixed
 
     @cached_property
     def goals(self) -> Goals:
@@ -99,7 +88,7 @@ class Runner:
                 real = len(rows)
                 if self.fixed and real < self.fixed:  # filled up with the last sample, whose copies are dropped
                     rows = np.concatenate([rows, np.full(self.fixed - real, rows[-1])])
-                if pilot is not None and len(rows) == len(pilot[0]) and (rows == pilot[0]).all():
+                if pilot is not None and len(rows) == len(pilot[0]) and (real == len(rows) or (rows == pilot[0]).all()):
                     trace, selected = pilot[1], chosen
                 else:
                     trace = self.forward(rows)

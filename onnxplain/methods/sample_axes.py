@@ -38,6 +38,8 @@ class Layout:
         return r.movedim(1, 2 + self.axis).flatten(1 + self.axis, 2 + self.axis)
 
 
+#: samples on the first axis, one entry each
+FIRST = Layout()
 #: by internal value; None where no layout fits; a value that was not looked at is missing
 Layouts = Mapping[str, Layout | None]
 

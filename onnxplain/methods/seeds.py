@@ -62,6 +62,8 @@ def picked(selection: Selection, y: Tensor, samples: np.ndarray | None = None) -
             f"unit {selection.largest} of the target is not there at a baseline or another sample, whose output has "
             f"{y.shape[1]} units: its size depends on the data. Take a baseline that gives as many, or another target"
         )
+    if selection.alone is not None:
+        return y.narrow(1, selection.alone, 1)
     total: Tensor | None = None
     for units, c in selection.shared if selection.alike else selection.take(slice(None), samples):
         units = units.to(y.device)

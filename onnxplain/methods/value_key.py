@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Hashable
+from functools import cache
 from typing import Any
 
 from .base import Method
@@ -33,8 +34,15 @@ def key_of(value: Any) -> Hashable:
         return kind, frozenset(key_of(v) for v in value)
     if isinstance(value, type):
         return value
+    fields: tuple[str, ...] = _fields(kind)  # type: ignore[arg-type]
+    return kind, *[key_of(getattr(value, name)) for name in fields]
+
+
+@cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    """What values of this type are told apart by."""
     parameters = kind.__dict__.get("__dataclass_params__")
     if parameters is None or not parameters.frozen:
         raise NoKeyError(kind.__name__)
-    left_out = value.of_data if isinstance(value, Method) else ()
-    return kind, *[key_of(getattr(value, f.name)) for f in dataclasses.fields(kind) if f.name not in left_out]
+    left_out = kind.of_data if issubclass(kind, Method) else ()
+    return tuple([f.name for f in dataclasses.fields(kind) if f.name not in left_out])

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
+
+#: places on an axis, up to which their numbers are kept from one attribution to the next
+KEPT = 2**12
+
+
+def _counted(n: int) -> tuple[int, ...]:
+    return _few(n) if n <= KEPT else tuple(range(n))
+
+
+@lru_cache(maxsize=16)
+def _few(n: int) -> tuple[int, ...]:
+    return tuple(range(n))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +52,7 @@ class Attribution:
         stray = [d for d in self.labels if d not in dims]
         if stray:
             raise InputError(f"{name}: labels for {stray}, but the axes are {dims}")
-        labels = {d: tuple(self.labels.get(d, range(n))) for d, n in zip(dims, values.shape, strict=True)}
+        labels = {d: tuple(self.labels[d]) if d in self.labels else _counted(n) for d, n in zip(dims, values.shape, strict=True)}
         for d, n in zip(dims, values.shape, strict=True):
             if len(labels[d]) != n:
                 raise InputError(f"{name}: {len(labels[d])} labels for the {n} places of axis {d!r}")

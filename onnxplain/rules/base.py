@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import RuleError
 from ..layers.base import Layer
 from ..layers.kinds import Affine
+from ..layers.shapes import FEW, number
 from .temporaries import over
 
 if TYPE_CHECKING:
@@ -185,21 +186,19 @@ def only(relevance: Relevances) -> Tensor:
 def stabilize(z: Tensor, epsilon: float = 0.0) -> Tensor:
     """st_ε(z) = z + ε·sgn(z) with sgn(0) = +1."""
     # copysign is ten times as fast as a comparison; it takes -0 for negative, but to a sum of -0 nothing contributed
-    return torch.copysign(_number(epsilon, z.dtype, z.device), z).add_(z)  # over ε·sgn(z), which nobody else holds
+    return torch.copysign(number(epsilon, z.dtype, z.device), z).add_(z)  # over ε·sgn(z), which nobody else holds
 
 
-#: numbers as tensors: torch takes longer to make one of a Python number than to add it
-_NUMBERS: dict[tuple[float, torch.dtype, torch.device], Tensor] = {}
+def dividing(epsilon: float, nonnegative: bool, owned: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """`ratio`, for what is known beforehand."""
+    if not epsilon or not nonnegative:
+        return lambda r, z: ratio(r, z, epsilon, nonnegative, owned)
 
+    def divided(r: Tensor, z: Tensor) -> Tensor:
+        z = z + number(epsilon, z.dtype, z.device)
+        return over(r, z, owned) if r.numel() > FEW else r / z
 
-def _number(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    found = _NUMBERS.get((value, dtype, device))
-    if found is None:
-        with torch.inference_mode(False):
-            found = torch.full((), value, dtype=dtype, device=device)
-        if type(found) is Tensor and len(_NUMBERS) < 256:  # none of what stands for tensors while a walk is traced
-            _NUMBERS[value, dtype, device] = found
-    return found
+    return divided
 
 
 def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False, owned: bool = False) -> Tensor:
@@ -208,7 +207,7 @@ def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False,
     `nonnegative`: z is known to be ≥ 0. `owned`: r may be written over. The one place where 0/0 is decided.
     """
     if epsilon:
-        return over(r, z + _number(epsilon, z.dtype, z.device) if nonnegative else stabilize(z, epsilon), owned)
+        return over(r, z + number(epsilon, z.dtype, z.device) if nonnegative else stabilize(z, epsilon), owned)
     zero = (z == 0).to(z.dtype)
     return r * (1 - zero) / (z + zero)
 

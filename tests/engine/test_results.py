@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import onnxplain as ox
+from onnxplain.layers.shapes import stand_in
 from onnxplain.methods import run
 from onnxplain.methods.run import Runner
 
@@ -80,3 +82,26 @@ def test_more_targets_than_were_foreseen_are_walked_in_smaller_chunks(monkeypatc
     assert sum(rows[1:]) == 500
     monkeypatch.undo()
     np.testing.assert_allclose(e.values, ox.explain(loaded("mlp"), data, "gradient", target="all").values, rtol=1e-10)
+
+
+@pytest.mark.parametrize("method", ["gradient", "lrp", "deeplift"])
+def test_one_target_is_what_it_is_beside_others(method: str) -> None:
+    model, data = loaded("mlp", dtype="float64"), CASES["mlp"].data(5)
+    one, two = (ox.explain(model, data, method, target=t) for t in ([1], [0, 1]))
+    for mine, both in ((one.predictions, two.predictions), (one.goals, two.goals), (one.sums, two.sums)):
+        for output, values in mine.items():
+            assert values.shape == (5, 1)
+            assert values.flags.writeable
+            np.testing.assert_allclose(values[:, 0], both[output][:, 1], rtol=1e-10)
+    (output,) = one.predictions
+    tables = [one.predictions[output], one.goals[output], one.sums[output], one.values]
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(tables) for b in tables[:i])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.bool], ids=str)
+def test_what_remains_of_a_freed_value_is_its_shape(dtype: torch.dtype) -> None:
+    x = torch.ones(3, 5, dtype=dtype)
+    left = stand_in(x)
+    assert (left.shape, left.dtype, left.device) == (x.shape, x.dtype, x.device)
+    assert left.untyped_storage().nbytes() == x.element_size()
+    assert not bool(left.any())

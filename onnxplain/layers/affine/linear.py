@@ -158,9 +158,9 @@ class Linear(Affine):
         return g.mT if self.flip else g
 
     def picked(self, units: Tensor, like: Tensor) -> Tensor:
-        rows = self.w.mT[units % self.picks]
         if like.dim() == 2:
-            return rows
+            return self.w.mT[units]
+        rows = self.w.mT[units % self.picks]
         positions = prod(like.shape[1:-1])
         made = rows.new_zeros((*units.shape, positions, rows.shape[-1]))
         at = (units // self.picks)[..., None, None].expand(*units.shape, 1, rows.shape[-1])
