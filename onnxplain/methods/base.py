@@ -36,16 +36,24 @@ Statistic = Literal["mean", "square", "variance"]
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """Points start + at · (end − start) between values of the sources: `end` n rows, `start` as many, or 1; `at` (k,)."""
+    """Points start + at · (end − start) between values of the sources: `end` n rows, `start` as many, or 1; `at` (k,). Or each
+    point with a start of its own: `which` (k·n,) rows of `start`, and `at` (k, n)."""
 
     start: Mapping[str, Tensor]
     end: Mapping[str, Tensor]
     at: Tensor
+    which: Tensor | None = None
 
     def points(self, start: Mapping[str, Tensor], end: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The same points, k·n rows, of values that are affine in the sources, given at start and end."""
-        each = {v: self.at.reshape(-1, *[1] * y.dim()) for v, y in end.items()}
-        return {v: torch.lerp(start[v][None], y[None], each[v]).flatten(0, 1) for v, y in end.items()}
+        made = {}
+        for v, y in end.items():
+            at = self.at.reshape(*self.at.shape, *[1] * (y.dim() + 1 - self.at.dim()))
+            if self.which is None:
+                made[v] = torch.lerp(start[v][None], y[None], at).flatten(0, 1)
+            else:
+                made[v] = start[v].index_select(0, self.which).unflatten(0, self.at.shape).lerp_(y[None], at).flatten(0, 1)
+        return made
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..rules.composites import Composite, everywhere
 from ..rules.gradient import Adjoint
-from .base import Chunk, Method, Step, as_weights, positive
+from .base import Chunk, Line, Method, Step, as_weights, positive
 from .context import Context
 
 DRAWS = 2  # purpose number of the draws' generators
@@ -27,6 +27,7 @@ class ExpectedGradients(Method):
     goal = "difference"
     layer_factor = "refuse"
     draws = True
+    lifts = True
     of_data = frozenset(["data_ref"])
 
     data_ref: Any = None
@@ -56,14 +57,18 @@ class ExpectedGradients(Method):
         words = chunk.stream(DRAWS).words(range(self.n_samples), chunk.samples, 2)
         which = ((words[..., 0] >> 32) * np.uint64(rows) >> 32).astype(np.int64)  # (n_samples, n)
         alpha = (words[..., 1] >> 11) * 2.0**-53
+        # where references are fewer than draws and no more than fit, affine first layers are passed once for each of them
+        few = rows <= chunk.n * min(self.n_samples // 2, chunk.max_k) and all(x.dim() == 2 for x in chunk.x.values())
         for part in chunk.parts(self.n_samples):
             at = slice(part.start, part.stop)
             index = torch.from_numpy(which[at]).reshape(-1).to(some.device)
             a = as_weights(alpha[at], some)  # (k, n)
-            path, factor = {}, {}
-            for v, x in chunk.x.items():
-                x0 = prepared[v][index].reshape(len(part), *x.shape)
-                difference = x - x0
-                path[v] = torch.addcmul(x0, a.reshape(*a.shape, *[1] * (x.dim() - 1)), difference).flatten(0, 1)
-                factor[v] = difference.flatten(0, 1)
-            yield Step(x=path, k=len(part), weights=as_weights(np.full(len(part), 1 / self.n_samples), some), factor=factor)
+            line = Line(prepared, chunk.x, a, index)
+            factor = {v: (x - prepared[v].index_select(0, index).reshape(len(part), *x.shape)).flatten(0, 1) for v, x in chunk.x.items()}
+            yield Step(
+                x=None if few else line.points(prepared, chunk.x),
+                line=line if few else None,
+                k=len(part),
+                weights=as_weights(np.full(len(part), 1 / self.n_samples), some),
+                factor=factor,
+            )
