@@ -41,7 +41,9 @@ def pair_activations(graph: Graph, keep: Collection[str]) -> Graph:
             inside.update(m.name for m in members)
     nodes = tuple(joined.get(n.name, n) for n in graph.nodes if n.name not in inside)
     made = {v for n in joined.values() for v in n.outputs}
-    return replace(graph, nodes=nodes, floating=graph.floating | made) if joined else graph
+    # an activation's input has its output's shape
+    shapes = {n.outputs[1]: graph.shapes[n.outputs[0]] for n in joined.values() if n.outputs[0] in graph.shapes}
+    return replace(graph, nodes=nodes, floating=graph.floating | made, shapes={**graph.shapes, **shapes}) if joined else graph
 
 
 def _private(graph: Graph, keep: Collection[str]) -> set[str]:

@@ -64,6 +64,8 @@ class Pairing:
         if name not in self.per_row or (self.n == self.n0 and x.shape == x0.shape):
             return x, x0
         if self.n == 1 or self.n0 == 1:
+            if x.dim() and x.shape[1:] == x0.shape[1:] and 1 in (len(x), len(x0)):
+                return (x, x0.expand_as(x)) if len(x0) == 1 else (x.expand_as(x0), x0)
             if x.dim() != x0.dim() or any(a != b and 1 not in (a, b) for a, b in zip(x.shape, x0.shape, strict=True)):
                 return x, x0  # what steps stacked, more of them in one pass than in the other
             x, x0 = torch.broadcast_tensors(x, x0)

@@ -68,7 +68,7 @@ class Context:
                 raise InputError(f"the baseline of the integer input {spec.name!r} is {baseline}: give a whole number")
             if spec.batch_axis is None:
                 return torch.full_like(like, float(baseline))
-            return torch.full_like(like[:1], float(baseline))
+            return like.new_full((1, *like.shape[1:]), float(baseline))
         if spec.batch_axis is None:
             return prepare({spec.name: spec}, {spec.name: baseline}, self.dtype, self.device, "baseline")[spec.name]
         shape = np.shape(baseline)
@@ -115,5 +115,7 @@ def _makes(baseline: Any) -> bool:
 
 def rows_of(values: Mapping[str, Tensor], samples: np.ndarray) -> dict[str, Tensor]:
     """The rows of some samples; a single row is shared by all."""
+    if all(x.shape[0] == 1 for x in values.values()):
+        return dict(values)
     index = torch.from_numpy(np.ascontiguousarray(samples)).long()
     return {v: x if x.shape[0] == 1 else x[index.to(x.device)] for v, x in values.items()}

@@ -50,11 +50,11 @@ def test_what_is_written_to_a_result_changes_no_later_one(method: str, name: str
         assert np.isfinite(next(iter(third.predictions.values()))).all()
 
 
-@pytest.mark.parametrize("method", ["gradient", "lrp", "deeplift", "integrated_gradients"])
+@pytest.mark.parametrize("method", ["gradient", "lrp", "deeplift", "integrated_gradients", ox.DeepLift(rule="reveal_cancel")], ids=str)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["mlp", "cnn", "residual", "products"])
 def test_what_a_sample_takes_is_known_by_shapes_as_it_is_measured(
-    method: str, dtype: str, name: str, monkeypatch: pytest.MonkeyPatch
+    method: Any, dtype: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[Any, Any]] = []
     chunks = Runner._chunks
