@@ -14,6 +14,7 @@ from ..shapes import fold, unfold
 from .merging import along, nothing_below_zero, scaled, shifted, weights_of
 from .patches import are_patches, patches_transpose
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
+from .subpixel import Subpixels, blocks_of, pays, subpixel_transpose
 from .window import Window, channels_last, pad_list, per_channel
 
 FORWARD = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
@@ -52,6 +53,7 @@ class Conv(Affine):
         self.register_buffer("border", border)
         self.pointwise = is_pointwise(self.window, weight, groups)
         self.patches = are_patches(self.window, groups)
+        self.blocks = None if self.patches else blocks_of(self.window, weight, groups)
 
     @classmethod
     def build(cls, node: OnnxNode) -> Conv | None:
@@ -105,8 +107,11 @@ class Conv(Affine):
             return unfold(pointwise_transpose(fold(r), w, at.strides, size), r.shape[0])
         if self.patches and r.is_cpu:
             return unfold(patches_transpose(fold(r), w, at.strides, size), r.shape[0])
-        # as fast as convolution_backward's input half, and it needs no stand-in for the input
         begin, end = at.pads_at(size)
+        if self.blocks is not None and pays(r):
+            change = Subpixels(self.blocks, at.strides, begin)
+            return unfold(subpixel_transpose(fold(r), w, change, like), r.shape[0])
+        # as fast as convolution_backward's input half, and it needs no stand-in for the input
         pads = begin
         if uneven := begin != end:
             size, pads = tuple(n + p + q for n, p, q in zip(size, begin, end, strict=True)), (0,) * at.rank
