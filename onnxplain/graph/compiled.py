@@ -131,6 +131,7 @@ class CompiledBackward:
         pairing: Pairing | None = None,
         observe: Observer | None = None,
         rows: int = 1,
+        few: int = 0,  # what is compiled is walked whole
     ) -> dict[str, Tensor]:
         plan, functions = self.plan, _functions(self.plan)
         if observe is not None:

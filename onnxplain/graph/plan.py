@@ -20,6 +20,7 @@ from .folding import fold
 from .graph import Graph, Node
 from .overwriting import overwriting
 from .pairing import Pairing
+from .parting import Slots, in_parts, joined, passing
 from .rectified import rectified
 from .signs import mixed
 from .visit import Observer, Visit, add, pass_on, sending, settles, step
@@ -237,9 +238,11 @@ class Backward:
         pairing: Pairing | None = None,
         observe: Observer | None = None,
         rows: int = 1,
+        few: int = 0,
     ) -> dict[str, Tensor]:
         """Relevance at the wanted values that it reaches. `rows`: seeds are one row, which stands for that many on the first
-        axis of their values; one that is zero but at some units is a `Hot`, where the walk can start there."""
+        axis of their values; one that is zero but at some units is a `Hot`, where the walk can start there. `few`: how many
+        targets are walked together where values are largest, if not all."""
         relevance: list[Tensor | None] = [None] * self.size
         owned = [False] * self.size
         slots: list[Any] = trace.slots
@@ -249,7 +252,6 @@ class Backward:
             relevance[to], owned[to], seeds = start(seeds, slots[x][alone], slots[y][alone]), rows == 1, {}
         for v, r in seeds.items():
             relevance[self.index[v]] = r
-        plain = trace0 is None and observe is None
         begun = 0
         if rows != 1:
             begun = self._one_row(relevance, slots)
@@ -257,13 +259,36 @@ class Backward:
                 first, then = self.visits[begun : begun + 2]
                 begun += 2 * fold(first, then, relevance, owned, trace, trace0, pairing)
             relevance = [r if r is None or r.shape[1] == rows else r.expand(-1, rows, *r.shape[2:]) for r in relevance]
-        calls = self.calls[begun:]
+        if not few:
+            self._walk(self.calls[begun:], relevance, owned, trace, trace0, pairing, observe)
+            return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
+
+        def through(at: int, to: int, relevance: Slots, owned: list[bool]) -> None:
+            self._walk(self.calls[at:to], relevance, owned, trace, trace0, pairing, observe)
+
+        parts: list[Slots] = []
+        in_parts(passing(self, trace, few), begun, relevance, owned, through, parts)
+        return joined(parts, {v: self.index[v] for v in self.wanted})
+
+    def _walk(
+        self,
+        calls: Sequence[Any],
+        relevance: list[Tensor | None],
+        owned: list[bool],
+        trace: Trace,
+        trace0: Trace | None,
+        pairing: Pairing | None,
+        observe: Observer | None,
+    ) -> None:
+        """Relevance through some of the nodes, one after the other."""
+        slots: list[Any] = trace.slots
+        plain = trace0 is None and observe is None
         try:
             for visit, single, over, sends, x, y, at, to, frees in calls:
                 if single is None or not plain:
                     step(visit, relevance, owned, trace, trace0, pairing, observe)
                 elif (given := relevance[at]) is not None:
-                    p = (over if owned[at] else single)(given, slots[x], slots[y])  # type: ignore[misc]
+                    p = (over if owned[at] else single)(given, slots[x], slots[y])
                     if frees:
                         relevance[at] = None
                     if p is not None and relevance[to] is None:
@@ -275,7 +300,6 @@ class Backward:
             raise RuleError(f"node {visit.node.name!r} ({visit.node.op}) under {visit.rule!r}: {said}") from error
         except RuleError as error:
             raise RuleError(f"node {visit.node.name!r} ({visit.node.op}): {error}") from error
-        return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
 
     def _one_row(self, relevance: list[Tensor | None], slots: list[Any]) -> int:
         """The start of a walk whose seeds are one row for all: it stays one as long as nodes treat all rows alike. How many

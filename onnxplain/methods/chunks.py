@@ -86,8 +86,9 @@ class Need:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Samples and targets per walk; `fit` rows fit altogether (repetitions of samples included). `group`: targets whose
-    sums are in memory at once: where that is not all, forward passes are made anew for each group."""
+    """Samples and targets per walk (of targets, where values are largest: see `graph/parting.py`); `fit` rows fit altogether
+    (repetitions of samples included). `group`: targets whose sums are in memory at once: where that is not all, forward passes
+    are made anew for each group."""
 
     samples: int
     targets: int

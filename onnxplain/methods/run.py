@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ..graph.graph import Node
 from ..graph.pairing import Pairing, repeat_rows
-from ..graph.plan import Forward, Trace
+from ..graph.parting import passing
+from ..graph.plan import Backward, Forward, Trace
 from ..rules.base import Relevances, Site
 from ..targets import Selection, expected
 from .base import Chunk, Method, Step
@@ -116,6 +117,14 @@ class Runner:
     def stepped(self) -> bool:
         """Whether nodes run step by step."""
         return self.problem.graph.stepped
+
+    @cached_property
+    def parts(self) -> bool:
+        """Whether walks of many targets go on in parts: not where memory or chunks are asked for, nodes are observed, or walks
+        are compiled, repeated or come with others."""
+        method, free = self.method, self.max_memory is None and self.chunk_size == "auto" and self.audit is None
+        once = not method.walks_often() and method.layer_factor != "difference" and len(method.variants()) < 2
+        return free and once and type(self.problem.clean) is Forward
 
     def forward(self, rows: np.ndarray) -> Trace:
         """The forward pass at these samples."""
@@ -225,7 +234,7 @@ class Runner:
                 late.finish()
             for a in p.asked:
                 end = selected[a.name].n_targets
-                for targets in self._walked(group, end, chunks):
+                for targets in self._walked(p.walks[a.name], group, end, chunks, trace):
                     self._finish(results, sums, a, targets, end, start, real, trace)
 
     def _late(self, sums: Sums) -> Late | None:
@@ -233,11 +242,12 @@ class Runner:
         p = self.problem
         return None if p.lifting is None or self.audit is not None or self.max_memory is not None else Late(p, p.lifting, sums)
 
-    def _walked(self, group: slice, end: int, chunks: Sizes) -> Iterator[slice]:
+    def _walked(self, walk: Backward, group: slice, end: int, chunks: Sizes, trace: Trace) -> Iterator[slice]:
         """The targets of a group that are walked together, of `end` altogether."""
-        together = max(1, len(self.method.variants()))
-        size = max(together, chunks.targets // together * together)
-        end = min(group.stop, end)
+        variants = max(1, len(self.method.variants()))
+        size, end = max(variants, chunks.targets // variants * variants), min(group.stop, end)
+        if self.parts and end - group.start > size:
+            size = max(size, passing(walk, trace, size)[0])
         return (slice(t, min(t + size, end)) for t in range(group.start, end, size))
 
     def _finish(
@@ -281,9 +291,10 @@ class Runner:
             one_row = observe is None and total > 1 and self.goals.alike(a, s)
             walk = walks[a.name]
             hot = observe is None and trace0 is None and walk.hot is not None and (not one_row or walk.visits[0].one_row)
-            for targets in self._walked(group, s.n_targets, chunks):
+            for targets in self._walked(p.walks[a.name], group, s.n_targets, chunks, clean):
+                few = chunks.targets if targets.stop - targets.start > chunks.targets else 0
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row, hot)
-                relevance = walk.run(trace, seeds, trace0, pairing, observe, total if one_row else 1)
+                relevance = walk.run(trace, seeds, trace0, pairing, observe, total if one_row else 1, few)
                 if late is None:
                     sums.add(a.name, step, targets.start, relevance, differences)
                 else:
