@@ -292,7 +292,7 @@ class Runner:
             walk = walks[a.name]
             hot = observe is None and trace0 is None and walk.hot is not None and (not one_row or walk.visits[0].one_row)
             for targets in self._walked(p.walks[a.name], group, s.n_targets, chunks, clean):
-                few = chunks.targets if targets.stop - targets.start > chunks.targets else 0
+                few = chunks.targets if self.parts and targets.stop - targets.start > chunks.targets else 0
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row, hot)
                 relevance = walk.run(trace, seeds, trace0, pairing, observe, total if one_row else 1, few)
                 if late is None:
