@@ -63,7 +63,8 @@ class Step:
     `x`: values of the sources, k·n rows; None: the samples themselves, whose forward pass is already made; `line`: k·n points
     on a line instead.
     `x0`: the baseline of a walk over differences: n·k rows, n rows, 1 row, or any number with `pairs` (then every
-    sample meets every baseline, and k is their number); `which` of the method's references these are. `weights` (k,): of each repetition in the sum.
+    sample meets every baseline, and k is their number); `which` of the method's references these are. `weights` (k,): of each
+    repetition in the sum.
     `factor`: what each source's relevance is multiplied by, k·n rows, or n for all repetitions alike; None: nothing.
     """
 

@@ -70,7 +70,8 @@ class Need:
     def auto(self) -> int:
         """What a walk may use when nothing is asked for."""
         row, target = max(self.row, 1), max(self.target, 1)
-        return max(TABLE_BYTES if self.tables else AUTO_BYTES, min(MOST_BYTES, max(PER_WEIGHT * self.weights * target // row, BUSY * row // target)))
+        more = max(PER_WEIGHT * self.weights * target // row, BUSY * row // target)
+        return max(TABLE_BYTES if self.tables else AUTO_BYTES, min(MOST_BYTES, more))
 
     def of(self, rows: int, targets: int) -> int:
         return self.fixed + rows * (self.row + targets * self.target)

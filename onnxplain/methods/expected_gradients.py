@@ -64,7 +64,8 @@ class ExpectedGradients(Method):
             index = torch.from_numpy(which[at]).reshape(-1).to(some.device)
             a = as_weights(alpha[at], some)  # (k, n)
             line = Line(prepared, chunk.x, a, index)
-            factor = {v: (x - prepared[v].index_select(0, index).reshape(len(part), *x.shape)).flatten(0, 1) for v, x in chunk.x.items()}
+            references = {v: prepared[v].index_select(0, index).reshape(len(part), *x.shape) for v, x in chunk.x.items()}
+            factor = {v: (x - references[v]).flatten(0, 1) for v, x in chunk.x.items()}
             yield Step(
                 x=None if few else line.points(prepared, chunk.x),
                 line=line if few else None,

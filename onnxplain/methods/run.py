@@ -81,7 +81,8 @@ class Runner:
             del trace  # where memory is bounded, one forward pass at a time
             if self.max_memory is not None:
                 give_back()
-            references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit, keep=self.max_memory is None and self.method.layer_factor == "difference")
+            keep = self.max_memory is None and self.method.layer_factor == "difference"
+            references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit, keep)
             # a first pass of a few chunks is walked as it is: to make it once more would cost more than caches miss
             start, end = 0, len(rows) if len(rows) <= (1 if known else FIRST_CHUNKS) * chunks.samples else chunks.samples
             while start < self.context.n:

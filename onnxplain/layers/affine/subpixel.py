@@ -1,8 +1,8 @@
 """The transpose of a convolution over few channels, as an image's three, is a convolution that makes blocks of pixels.
 
 A core takes a dozen channels in the time of three. So the pixels of a block are taken for channels: they read nearly the same of
-r, which one window then holds (a sub-pixel convolution, Shi et al. 2016). On the CPU a first layer's transpose takes half to a third of the time (64 channels to 3:
-3² at 224² 10.3 → 4.6 ms, 7² at every other pixel 9.1 → 3.1 ms; measured on one thread).
+r, which one window then holds (a sub-pixel convolution, Shi et al. 2016). On the CPU a first layer's transpose takes half to a
+third of the time (64 channels to 3: 3² at 224² 10.3 → 4.6 ms, 7² at every other pixel 9.1 → 3.1 ms; measured on one thread).
 """
 
 from __future__ import annotations
