@@ -1,4 +1,5 @@
-"""The table of costs in docs/performance.md: every method against one autograd forward pass and input gradient.
+"""The tables of costs in docs/performance.md: every method against one autograd forward pass and input gradient, and what a call
+of one row of a table takes.
 
     python -m docs.measure_costs
 """
@@ -43,9 +44,7 @@ def methods(references: Any) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
+def by_method() -> None:
     net = nets.made(nets.small_conv)
     random = torch.Generator().manual_seed(0)
     x, references = (torch.randn(n, 3, 64, 64, generator=random) for n in (8, FEW))
@@ -59,6 +58,25 @@ def main() -> None:
     for name, method in chosen.items():
         times = getattr(method, "n_samples", getattr(method, "n_steps", FEW if "Shap" in name else 1))
         print(f"| `{name}` | {seconds[name] / seconds['floor'] / times:.2f} | {times} |")
+
+
+def of_one_row() -> None:
+    net = nets.made(nets.mlp)
+    x = torch.randn(1, 100, generator=torch.Generator().manual_seed(0))
+    model = ox.load(nets.as_onnx(net, x))
+    explain = partial(ox.explain, model, x.numpy(), target=0, progress=False)
+    chosen = (ox.Gradient(), ox.LRP("epsilon"), ox.LRP(), ox.DeepLift(), ox.DeepLift(rule="reveal_cancel"))
+    calls: dict[str, Any] = {repr(method): partial(explain, method) for method in chosen}
+    calls |= {"autograd": partial(peers.autograd, net, x, (0,)), "predict": partial(model.predict, x.numpy())}
+    for name, seconds in medians(calls, rounds=11, limit=60.0).items():
+        print(f"| `{name}` | {1000 * seconds:.2f} ms |")
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    by_method()
+    of_one_row()
 
 
 if __name__ == "__main__":
