@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from operator import itemgetter
 from typing import Any
 
@@ -259,36 +259,34 @@ class Backward:
                 first, then = self.visits[begun : begun + 2]
                 begun += 2 * fold(first, then, relevance, owned, trace, trace0, pairing)
             relevance = [r if r is None or r.shape[1] == rows else r.expand(-1, rows, *r.shape[2:]) for r in relevance]
+        walk = partial(self._walk, trace=trace, trace0=trace0, pairing=pairing, observe=observe)
         if not few:
-            self._walk(self.calls[begun:], relevance, owned, trace, trace0, pairing, observe)
+            walk(begun, len(self.calls), relevance, owned)
             return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
-
-        def through(at: int, to: int, relevance: Slots, owned: list[bool]) -> None:
-            self._walk(self.calls[at:to], relevance, owned, trace, trace0, pairing, observe)
-
         parts: list[Slots] = []
-        in_parts(passing(self, trace, few), begun, relevance, owned, through, parts)
+        in_parts(passing(self, trace, few), begun, relevance, owned, walk, parts)
         return joined(parts, {v: self.index[v] for v in self.wanted})
 
     def _walk(
         self,
-        calls: Sequence[Any],
-        relevance: list[Tensor | None],
+        at_node: int,
+        to_node: int,
+        relevance: Slots,
         owned: list[bool],
         trace: Trace,
         trace0: Trace | None,
         pairing: Pairing | None,
         observe: Observer | None,
     ) -> None:
-        """Relevance through some of the nodes, one after the other."""
+        """Relevance through the nodes between two places of the walk, one after the other."""
         slots: list[Any] = trace.slots
         plain = trace0 is None and observe is None
         try:
-            for visit, single, over, sends, x, y, at, to, frees in calls:
+            for visit, single, over, sends, x, y, at, to, frees in self.calls[at_node:to_node]:
                 if single is None or not plain:
                     step(visit, relevance, owned, trace, trace0, pairing, observe)
                 elif (given := relevance[at]) is not None:
-                    p = (over if owned[at] else single)(given, slots[x], slots[y])
+                    p = (over if owned[at] else single)(given, slots[x], slots[y])  # type: ignore[misc]
                     if frees:
                         relevance[at] = None
                     if p is not None and relevance[to] is None:
