@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import RuleError
 from ..layers.base import Layer
 from ..layers.kinds import Affine
-from ..layers.shapes import FEW, number
+from ..layers.shapes import number
 from .temporaries import over
 
 if TYPE_CHECKING:
@@ -187,18 +187,6 @@ def stabilize(z: Tensor, epsilon: float = 0.0) -> Tensor:
     """st_ε(z) = z + ε·sgn(z) with sgn(0) = +1."""
     # copysign is ten times as fast as a comparison; it takes -0 for negative, but to a sum of -0 nothing contributed
     return torch.copysign(number(epsilon, z.dtype, z.device), z).add_(z)  # over ε·sgn(z), which nobody else holds
-
-
-def dividing(epsilon: float, nonnegative: bool, owned: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """`ratio`, for what is known beforehand."""
-    if not epsilon or not nonnegative:
-        return lambda r, z: ratio(r, z, epsilon, nonnegative, owned)
-
-    def divided(r: Tensor, z: Tensor) -> Tensor:
-        z = z + number(epsilon, z.dtype, z.device)
-        return over(r, z, owned) if r.numel() > FEW else r / z
-
-    return divided
 
 
 def ratio(r: Tensor, z: Tensor, epsilon: float = 0.0, nonnegative: bool = False, owned: bool = False) -> Tensor:

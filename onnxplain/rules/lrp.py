@@ -25,7 +25,6 @@ from .base import (
     Rule,
     Single,
     Site,
-    dividing,
     only,
     ratio,
     require,
@@ -237,10 +236,8 @@ def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool, owne
     if not isinstance(layer, Affine):
         return None
     if bias == "absorb":
-        pull, divide = layer.pulling(), dividing(epsilon, rectified, owned)
-        if not layer.makes_anew:
-            return lambda r, x, y: x * pull(divide(r, y), x)
-        return lambda r, x, y: times(x, pull(divide(r, y), x), layer)
+        pull = layer.pulling()
+        return lambda r, x, y: times(x, pull(ratio(r, y, epsilon, rectified, owned), x), layer)
     return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
 
 

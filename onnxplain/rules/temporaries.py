@@ -16,6 +16,8 @@ from ..layers.shapes import FEW, has_room
 def over(r: Tensor, z: Tensor, owned: bool = False) -> Tensor:
     """r / z, written over the temporary z (of a value's shape, r with the target axis) where it has the size; or over r, where
     that is `owned`."""
+    if r.numel() <= FEW:
+        return r / z
     if _fits(r, z):
         place = z[None]
         return torch.div(r, place, out=place)
