@@ -63,12 +63,16 @@ class ExpectedGradients(Method):
             at = slice(part.start, part.stop)
             index = torch.from_numpy(which[at]).reshape(-1).to(some.device)
             a = as_weights(alpha[at], some)  # (k, n)
-            line = Line(prepared, chunk.x, a, index)
-            references = {v: prepared[v].index_select(0, index).reshape(len(part), *x.shape) for v, x in chunk.x.items()}
-            factor = {v: (x - references[v]).flatten(0, 1) for v, x in chunk.x.items()}
+            path, factor = {}, {}
+            for v, x in chunk.x.items():
+                x0 = prepared[v].index_select(0, index).reshape(len(part), *x.shape)
+                difference = x - x0
+                factor[v] = difference.flatten(0, 1)
+                if not few:
+                    path[v] = torch.addcmul(x0, a.reshape(*a.shape, *[1] * (x.dim() - 1)), difference).flatten(0, 1)
             yield Step(
-                x=None if few else line.points(prepared, chunk.x),
-                line=line if few else None,
+                x=None if few else path,
+                line=Line(prepared, chunk.x, a, index) if few else None,
                 k=len(part),
                 weights=as_weights(np.full(len(part), 1 / self.n_samples), some),
                 factor=factor,
