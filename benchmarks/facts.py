@@ -32,10 +32,10 @@ def facts(rounds: int) -> dict[str, Any]:
 def kept(folder: Path, now: dict[str, Any], fresh: bool, measures: bool = True) -> dict[str, Any]:
     """The facts of the first of the runs that a folder holds, with the load of each that `measures`."""
     path = folder / "facts.json"
-    if not measures and path.exists():
-        return dict(json.loads(path.read_text(encoding="utf-8")))
     if not fresh and path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not measures:
+            return before
         changed = {k: v for k, v in now.items() if k not in ("load", "date") and before.get(k) != v}
         loads = before["load"] if now["load"] in before["load"].split(", ") else f"{before['load']}, {now['load']}"
         now = {**before, "load": loads, **({"changed on resuming": changed} if changed else {})}

@@ -72,8 +72,8 @@ def score(runner: str, initializers: bool = False, pattern: str = "") -> list[Ve
     """Every node test in a process of its own, so that none takes the others with it."""
     from onnx.backend.test.loader import load_model_tests
 
-    cases = [c for c in load_model_tests(kind="node") if re.search(pattern, c.name)]
-    return [Verdict(c.name, _sort(c.model), _apart(runner, c, initializers)) for c in cases if c.model is not None]
+    cases: list[Any] = [c for c in load_model_tests(kind="node") if re.search(pattern, c.name)]
+    return [Verdict(c.name, _sort(c.model), _apart(runner, c, initializers)) for c in cases]
 
 
 def _apart(runner: str, case: Any, initializers: bool) -> str:

@@ -73,9 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = read(path)
     found = "\n".join(summary(rows))
     made = [convert(options.out, rows, about), *plots(options.out, rows)]
-    if options.page and renew(options.page, {"paper": f"{said(about)}\n\n{found}"}):
-        made.append(options.page)
     print("\n".join([found, *(f"wrote {p}" for p in made)]))
+    if options.page is not None:
+        parts = renew(options.page, {"paper": f"{said(about)}\n\n{found}"})
+        print(f"{options.page}: {', '.join(parts) or 'no marks'}")
     return 0
 
 

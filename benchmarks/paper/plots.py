@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..measured import Measured
-from .tables import WHO
+from .tables import WHO, kind_of
 
 COLOURS = dict(zip(WHO, ("#0b6e4f", "#e07a1f", "#3b6fb6", "#b03a8c", "#8c6d31", "#555555"), strict=True))
 
@@ -24,13 +24,13 @@ def write(folder: Path, rows: Sequence[Measured]) -> list[Path]:
 def _factor(path: Path, factor: str, rows: Sequence[Measured]) -> Path:
     from matplotlib import pyplot as plt
 
-    kinds = list(dict.fromkeys(r.case.partition(", ")[2] for r in rows))
+    kinds = list(dict.fromkeys(map(kind_of, rows)))
     methods = [m for m in dict.fromkeys(r.method for r in rows) if m != "convert"]
     size = (2.1 * len(methods), 2.4 * len(kinds) + 0.5)
     figure, panels = plt.subplots(len(kinds), len(methods), figsize=size, sharex="row", sharey="row", squeeze=False)
     for line, kind in zip(panels, kinds, strict=True):
         for axes, method in zip(line, methods, strict=True):
-            these = [r for r in rows if r.method == method and r.case.endswith(kind)]
+            these = [r for r in rows if r.method == method and kind_of(r) == kind]
             for w in WHO:
                 at = sorted(((r.size or 0, r.values[w]) for r in these if w in r.values), key=lambda pair: pair[0])
                 if at:

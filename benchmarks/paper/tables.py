@@ -36,8 +36,8 @@ def summary(rows: Sequence[Measured]) -> list[str]:
     and at how many points it takes longer. A Markdown table."""
     who = [w for w in WHO[1:] if any(w in r.values for r in rows)]
     lines = ["| data | method | " + " | ".join(who) + " |", "|" + "---|" * (2 + len(who))]
-    for kind in dict.fromkeys(_kind(r) for r in rows):
-        these = [r for r in rows if _kind(r) == kind and "onnxplain" in r.values]
+    for kind in dict.fromkeys(kind_of(r) for r in rows):
+        these = [r for r in rows if kind_of(r) == kind and "onnxplain" in r.values]
         for m in dict.fromkeys(r.method for r in these):
             found = [_times([r for r in these if r.method == m], w) for w in who]
             lines += [f"| {kind} | {m} | " + " | ".join(found) + " |"] if any(f != "–" for f in found) else []
@@ -45,7 +45,7 @@ def summary(rows: Sequence[Measured]) -> list[str]:
     return lines
 
 
-def _kind(row: Measured) -> str:
+def kind_of(row: Measured) -> str:
     return row.case.partition(", ")[2]
 
 
