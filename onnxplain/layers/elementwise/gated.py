@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Elementwise
+from .backed import one_like
 from .functions import softplus
 from .slopes import (
     difference,
@@ -31,11 +32,6 @@ from .slopes import (
 
 #: the constants of the tanh approximation of gelu
 ALPHA, GAMMA = math.sqrt(2 / math.pi), 0.044715
-
-
-def one_like(x: Tensor) -> Tensor:
-    """Ones of x's shape, in the memory of one."""
-    return x.new_ones(()).expand_as(x)
 
 
 class Gated(Elementwise):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,16 +11,15 @@ from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Elementwise
-from ..shapes import has_room
-from .slopes import above_zero, exp_slope, jump_slope, share
-
-_rectified = torch.ops.aten.threshold_backward
+from .backed import Backed, one_like
+from .slopes import above_zero, exp_slope, inside, jump_slope, share
 
 
-class Relu(Elementwise):
+class Relu(Backed):
     """max(x, 0)."""
 
     onnx = {"Relu": 1}
+    kernel, numbers = torch.ops.aten.threshold_backward, (0.0,)
     adjoint_reads = frozenset({"outputs"})
     slope_reads = frozenset({"inputs"})
     rectifies = True
@@ -32,15 +32,6 @@ class Relu(Elementwise):
     def forward(self, x: Tensor) -> Tensor:
         return torch.relu(x)
 
-    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return (y > 0).to(y.dtype)
-
-    def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        return _rectified.default(g, y, 0)
-
-    def pull_over(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        return _rectified.grad_input(g, y[None], 0, grad_input=g) if has_room(g, y) else self.pull(g, x, y)
-
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return above_zero(x, x0)
 
@@ -48,10 +39,37 @@ class Relu(Elementwise):
         return True
 
 
-class LeakyRelu(Elementwise):
-    """x where x > 0, else αx; α a number, or a constant that broadcasts against x (PRelu)."""
+class LeakyRelu(Backed):
+    """x where x > 0, else αx, α one number."""
 
-    onnx = {"LeakyRelu": 6, "PRelu": 7}
+    onnx = {"LeakyRelu": 6}
+    kernel = torch.ops.aten.leaky_relu_backward
+    adjoint_reads = frozenset({"inputs"})
+    slope_reads = frozenset({"inputs"})
+
+    def __init__(self, alpha: float) -> None:
+        super().__init__()
+        self.alpha, self.numbers = alpha, (alpha, False)
+
+    @classmethod
+    def build(cls, node: OnnxNode) -> LeakyRelu | None:
+        return cls(node.attr("alpha", 0.01)) if node.is_floating(0) else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(x, self.alpha)
+
+    def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
+        above = above_zero(x, x0)
+        return above + (1 - above) * self.alpha
+
+    def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
+        return inputs[0]
+
+
+class PRelu(Elementwise):
+    """The same with α a constant that broadcasts against x."""
+
+    onnx = {"PRelu": 7}
     adjoint_reads = frozenset({"inputs"})
     slope_reads = frozenset({"inputs"})
     alpha: Tensor
@@ -61,13 +79,9 @@ class LeakyRelu(Elementwise):
         self.register_buffer("alpha", alpha)
 
     @classmethod
-    def build(cls, node: OnnxNode) -> LeakyRelu | None:
-        if not node.is_floating(0) or not node.only_dynamic(0):
-            return None
-        if node.op == "LeakyRelu":
-            return cls(torch.tensor(node.attr("alpha", 0.01), dtype=node.dtype))
+    def build(cls, node: OnnxNode) -> PRelu | None:
         alpha = node.constant(1)
-        return None if alpha is None else cls(alpha)
+        return None if alpha is None or not node.is_floating(0) or not node.only_dynamic(0) else cls(alpha)
 
     def forward(self, x: Tensor) -> Tensor:
         return x.clamp(min=0) + self.alpha * x.clamp(max=0)
@@ -84,16 +98,17 @@ class LeakyRelu(Elementwise):
         return inputs[0]
 
 
-class Clip(Elementwise):
+class Clip(Backed):
     """min(max(x, low), high)."""
 
     onnx = {"Clip": 6}
+    kernel = torch.ops.aten.hardtanh_backward
     adjoint_reads = frozenset({"inputs"})
     slope_reads = frozenset({"inputs"})
 
     def __init__(self, low: float = -math.inf, high: float = math.inf) -> None:
         super().__init__()
-        self.low, self.high = low, high
+        self.numbers = self.low, self.high = low, high
         self.zero_below = low == 0 <= high
 
     @classmethod
@@ -107,9 +122,6 @@ class Clip(Elementwise):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.clamp(self.low, self.high)
-
-    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return ((x > self.low) & (x < self.high)).to(x.dtype)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return share(x, x0, self.low, self.high)
@@ -139,7 +151,10 @@ class HardSigmoid(Elementwise):
         return (self.alpha * x + self.beta).clamp(0, self.top)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.alpha * ((y > 0) & (y < self.top)).to(y.dtype)
+        return self.pull(one_like(y)[None], x, y)[0]
+
+    def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return inside(g, y, 0.0, self.top).mul_(self.alpha)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.alpha * share(x, x0, self.low, self.high)
@@ -170,8 +185,13 @@ class HardSwish(Elementwise):
         return F.hardswish(x) if self.plain else x * (self.alpha * x + self.beta).clamp(0, self.top)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        inside = (x > self.low) & (x < self.high)
-        return torch.where(inside, 2 * self.alpha * x + self.beta, self.top * (x >= self.high).to(x.dtype))
+        if self.plain:
+            return torch.ops.aten.hardswish_backward(one_like(x), x)
+        between = inside(2 * self.alpha * x + self.beta, x, self.low, self.high)
+        return between.add_((x >= self.high).to(x.dtype), alpha=self.top)
+
+    def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        return torch.ops.aten.hardswish_backward(g, x) if self.plain else g * self.derivative(x, y)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         a, b = x.clamp(self.low, self.high), x0.clamp(self.low, self.high)
@@ -183,16 +203,18 @@ class HardSwish(Elementwise):
         return inputs[0]
 
 
-class ExponentialUnit(Elementwise):
+class ExponentialUnit(Backed):
     """γ · (x where x > 0, else α(e^(x/w) − 1)). Elu: γ = w = 1; Selu: w = 1; Celu: γ = 1, w = α."""
 
     onnx = {"Elu": 6, "Selu": 6, "Celu": 12}
+    kernel = torch.ops.aten.elu_backward
     adjoint_reads = frozenset({"inputs"})
     slope_reads = frozenset({"inputs"})
 
     def __init__(self, alpha: float, gamma: float = 1.0, width: float = 1.0) -> None:
         super().__init__()
         self.alpha, self.gamma, self.width = alpha, gamma, width
+        self.numbers = alpha, gamma, 1 / width if width else math.inf
 
     @classmethod
     def build(cls, node: OnnxNode) -> ExponentialUnit:
@@ -204,10 +226,8 @@ class ExponentialUnit(Elementwise):
     def forward(self, x: Tensor) -> Tensor:
         return self.gamma * (x.clamp(min=0) + self.alpha * torch.expm1(x.clamp(max=0) / self.width))
 
-    def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        above = (x > 0).to(x.dtype)
-        below = (1 - above) * (self.alpha / self.width)
-        return self.gamma * (above + below * torch.exp(x.clamp(max=0) / self.width))
+    def given(self, g: Tensor, v: Tensor) -> tuple[Any, ...]:
+        return (g, *self.numbers, False, v)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         above = above_zero(x, x0)

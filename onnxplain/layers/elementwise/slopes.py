@@ -92,10 +92,21 @@ def above_zero(x: Tensor, x0: Tensor) -> Tensor:
     return torch.maximum(x, x0).div_(width).clamp_(0, 1)
 
 
+def inside(g: Tensor, x: Tensor, low: float, high: float) -> Tensor:
+    """g where x lies between low and high, 0 where it is outside or on them; g may have a leading target axis."""
+    return torch.ops.aten.hardtanh_backward.default(g, x, low, high)
+
+
 def share(x: Tensor, x0: Tensor, low: float, high: float) -> Tensor:
     """The share of the way from x0 to x that lies between low and high; for a point 1 inside, 0 outside or on them."""
-    inside = ((x > low) & (x < high)).to(x.dtype)
-    return quotient(x.clamp(low, high) - x0.clamp(low, high), difference(x, x0), inside)
+    upper, lower = torch.maximum(x, x0), torch.minimum(x, x0)
+    width = difference(upper, lower).clamp_(min=torch.finfo(x.dtype).tiny)
+    length = width  # of what lies there: no more than the whole way, what is above low, what is below high, high − low
+    if low > -math.inf:
+        length = torch.minimum(length, upper.sub_(low))
+    if high < math.inf:
+        length = torch.minimum(length, lower.neg_().add_(high))
+    return length.clamp(0, max(high - low, 0)).div_(width)
 
 
 def jump_slope(same: Tensor, inner: Tensor | float, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
