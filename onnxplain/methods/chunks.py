@@ -14,11 +14,10 @@ from ..errors import InputError
 from ..graph.graph import Graph
 from ..graph.plan import Backward, Forward, Trace
 
-#: what a walk may use when nothing is asked for: small enough that a chunk's working set stays near the caches, large
-#: enough that each call has work to do
-AUTO_BYTES = 16 * 2**20
-#: the same where all values are rows of numbers, whose products take what caches do not hold nearly as fast: fewer calls then
-#: count for more
+#: what a walk of one target may use when nothing is asked for: kernels have a price of their own, and each has work to do then;
+#: of several; and of more than `MANY`, whose relevances, passed again and again, should stay near the caches
+ONE_BYTES, SEVERAL_BYTES, AUTO_BYTES = 128 * 2**20, 64 * 2**20, 16 * 2**20
+#: the same where all values are rows of numbers, whose products take what caches do not hold nearly as fast
 TABLE_BYTES = 32 * 2**20
 #: and as much more, up to `MOST_BYTES`, as it takes for a chunk's values to be this many times as large as the weights, which
 #: every chunk reads anew
@@ -67,11 +66,12 @@ class Need:
         row, target, out = (each * width // WIDTH for each in (self.row * traces, self.target, self.out))
         return replace(self, row=row, target=target, out=out)
 
-    def auto(self) -> int:
+    def auto(self, targets: int) -> int:
         """What a walk may use when nothing is asked for."""
         row, target = max(self.row, 1), max(self.target, 1)
         more = max(PER_WEIGHT * self.weights * target // row, BUSY * row // target)
-        return max(TABLE_BYTES if self.tables else AUTO_BYTES, min(MOST_BYTES, more))
+        usual = ONE_BYTES if targets == 1 else SEVERAL_BYTES if targets <= MANY else AUTO_BYTES
+        return max(TABLE_BYTES if self.tables else usual, min(MOST_BYTES, more))
 
     def of(self, rows: int, targets: int) -> int:
         return self.fixed + rows * (self.row + targets * self.target)
@@ -216,7 +216,7 @@ def sizes(
     insists on; `stepped`: nodes run step by step; `together`: targets that cannot be taken apart. Raises `InputError` where
     even one sample is too much."""
     rows = fixed or 1
-    budget = STEPPED_BYTES if stepped else (usual or need).auto()
+    budget = STEPPED_BYTES if stepped else (usual or need).auto(n_targets)
     sums = max(COPIES * rows * need.out, 1)  # what one target adds to all walks
     group = max(together, min(n_targets, AUTO_SUMS // sums))
     if max_memory is not None:

@@ -49,7 +49,8 @@ def model() -> ox.Model:
 @pytest.fixture
 def tight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of one sample and few targets."""
-    monkeypatch.setattr(chunks, "AUTO_BYTES", 2**16)
+    for usual in ("ONE_BYTES", "SEVERAL_BYTES", "AUTO_BYTES"):
+        monkeypatch.setattr(chunks, usual, 2**16)
     monkeypatch.setattr(chunks, "BUSY", 1)
     monkeypatch.setattr(chunks, "PER_WEIGHT", 0)
     monkeypatch.setattr(chunks, "MANY", 4)
