@@ -192,7 +192,8 @@ def _explained(
 ) -> Explanation:
     """What `explain` gives, by a method that walks."""
     feeds, given = _feeds(model, data, chosen)
-    if n_samples(model.inputs, feeds) > 1 or chosen.walks_often():
+    n = n_samples(model.inputs, feeds)
+    if n > 1 or chosen.walks_often():
         model = for_many(model, feeds)
     exact = [v for v in (*names, *chosen.values()) if not is_pattern(v, model.raw.values)]
     graph = model.graph_with(exact, chosen.preset.merged)
@@ -200,7 +201,7 @@ def _explained(
         specs=model.inputs,
         graph=graph,
         feeds=feeds,
-        n=n_samples(model.inputs, feeds),
+        n=n,
         dtype=model.dtype,
         device=model.device,
         seed=seed,
@@ -316,8 +317,10 @@ def _check_output_labels(model: Model) -> None:
             raise InputError(f"{len(labels)} labels for output {o!r}, which has {size} units")
 
 
-def _axis_labels(model: Model, data: Any) -> dict[str, dict[str, tuple[str, ...]]]:
+def _axis_labels(model: Model, data: Any) -> Mapping[str, Mapping[str, tuple[str, ...]]]:
     """Input labels by axis; a table's own column names where the model has none."""
+    if isinstance(data, (np.ndarray, torch.Tensor)):
+        return {n: s.labels for n, s in model.inputs.items()}
     if is_table(data) and len(model.inputs) > 1:  # a column per input, which is its feature
         return {n: {"feature": (n,), **s.labels} for n, s in model.inputs.items()}
     out = {n: dict(s.labels) for n, s in model.inputs.items()}

@@ -13,7 +13,7 @@ from .columns import texts
 from .data import by_input
 from .explanation import Attribution, Explanation
 from .methods.audit import audit_rows
-from .methods.results import Results, arrays
+from .methods.results import Results, arrays, as_array
 from .methods.run import Runner
 from .model import Model
 from .specs import axis_names
@@ -32,17 +32,16 @@ def assemble(
             x = runner.context.feeds[name]
             x = x[None].expand(n, *x.shape) if spec.batch_axis is None else x
             found = of_inputs.get((name, asked))
-            dtype = np.float64 if model.dtype == torch.float64 else np.float32
             dims = ("sample", *axis_names(x.shape[1:], spec.axes), "target")
             known = {k: v for k, v in axis_labels.get(name, {}).items() if k in dims and len(v) == x.shape[dims.index(k)]}
             attributions[name, asked] = Attribution(
-                values=np.zeros((*x.shape, len(targets)), dtype) if found is None else found,
+                values=_zeros(x, len(targets), model) if found is None else found,
                 dims=dims,
                 labels={**known, "target": targets},
                 input=name,
                 output=asked,
                 connected=found is not None,
-                data=_texts(runner, name, x.shape) if spec.dtype == "string" else x.cpu().numpy(),
+                data=_texts(runner, name, x.shape) if spec.dtype == "string" else as_array(x),
             )
     layers = {
         (v, asked): Attribution(
@@ -57,10 +56,10 @@ def assemble(
     return Explanation(
         attributions=attributions,
         layer_attributions=layers,
-        predictions=arrays(results.predictions),
-        goals=arrays(results.goals),
-        sums=arrays(results.sums),
-        target_units=arrays(results.units),
+        predictions=results.predictions,
+        goals=results.goals,
+        sums=results.sums,
+        target_units=results.units,
         target_labels=results.labels,
         method=repr(runner.method),
         complete=runner.method.promise is not None,
@@ -69,6 +68,10 @@ def assemble(
         rules=dict(problem.said),
         audit_source=partial(_audit, runner),
     )
+
+
+def _zeros(x: torch.Tensor, targets: int, model: Model) -> np.ndarray:
+    return np.zeros((*x.shape, targets), np.float64 if model.dtype == torch.float64 else np.float32)
 
 
 def _texts(runner: Runner, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -85,19 +88,5 @@ def _audit(runner: Runner) -> list[dict[str, Any]]:
 
 
 def _notes(runner: Runner) -> tuple[str, ...]:
-    notes = [
-        f"output {x.output!r} is explained before its {x.skipped} (node {x.node!r})"
-        for x in runner.problem.explained.values()
-        if x.skipped
-    ]
-    reached = {i for s in runner.problem.sources for i in s.inputs}
-    floating = runner.problem.graph.floating
-    boundary = {i: s.value for s in runner.problem.sources for i in s.inputs if s.value != i and i not in floating}
-    for i, v in boundary.items():
-        kind = "text" if runner.problem.inputs[i].dtype == "string" else "integer"
-        notes.append(f"{kind} input {i!r} is explained at the floating value {v!r} computed from it")
-    notes += [f"input {i!r} leads to no floating value: it gets no attribution" for i in runner.problem.inputs if i not in reached and i not in floating]
-    notes += runner.method.notes(runner.problem)
-    if runner.method.draws:
-        notes.append(f"seed {runner.context.seed}")
-    return tuple(notes)
+    notes = (*runner.problem.notes, *runner.method.notes(runner.problem))
+    return (*notes, f"seed {runner.context.seed}") if runner.method.draws else notes

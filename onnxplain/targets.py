@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -79,7 +79,7 @@ class Selection:
     """A target resolved on data: seed = Σ coefficient at unit, per sample and target; or a callable.
 
     `terms`: (units (samples, targets), coefficient). `labels`: one per target. `fixed`: its units were given by number or
-    name, so that they are the same for all samples.
+    name, so that they are the same for all samples; of which there is one row, which stands for any number.
     """
 
     terms: tuple[tuple[np.ndarray, float], ...]
@@ -94,12 +94,12 @@ class Selection:
     @cached_property
     def alike(self) -> bool:
         """Whether all samples have the same units."""
-        return self.scalar is None and all(_one_row(units) or bool((units == units[:1]).all()) for units, _ in self.terms)
+        return self.scalar is None and (self.fixed or all(bool((units == units[:1]).all()) for units, _ in self.terms))
 
     @cached_property
     def largest(self) -> int:
         """The largest unit of any sample."""
-        return max((max(units[0].tolist()) if _one_row(units) else int(units.max()) for units, _ in self.terms if units.size), default=-1)
+        return max((int(units.max()) for units, _ in self.terms if units.size), default=-1)
 
     @cached_property
     def alone(self) -> int | None:
@@ -108,15 +108,12 @@ class Selection:
             return None
         return int(self.terms[0][0][0, 0])
 
-    def of(self, n: int) -> Selection | None:
-        """The same target on n other samples, whose outputs have the same units; None where it depends on the sample."""
-        if not self.fixed:
-            return None
-        return replace(self, terms=tuple([(_for_all(units[0], n), c) for units, c in self.terms]))
-
     def units(self, n: int) -> np.ndarray:
         """(samples, targets) of n samples; −1 where the target is not one unit."""
-        return self.terms[0][0] if len(self.terms) == 1 else np.full((n, self.n_targets), -1)
+        if len(self.terms) != 1:
+            return np.full((n, self.n_targets), -1)
+        units, _ = self.terms[0]
+        return units.repeat(n, 0) if self.fixed else units
 
     def times(self, variants: Sequence[str]) -> Selection:
         """Each target once per variant, variants varying fastest."""
@@ -127,11 +124,10 @@ class Selection:
         terms = tuple((np.repeat(units, len(variants), axis=1), c) for units, c in self.terms)
         return Selection(terms, tuple(f"{label} | {v}" for label in self.labels for v in variants), fixed=self.fixed)
 
-    def take(self, targets: slice, rows: np.ndarray | None = None) -> list[tuple[Tensor, float]]:
-        """[(units (targets, rows), coefficient)] of some targets; `rows` repeats or picks samples."""
+    def take(self, targets: slice, n: int, rows: np.ndarray | None = None) -> list[tuple[Tensor, float]]:
+        """[(units (targets, n rows), coefficient)] of some targets; `rows` repeats or picks samples."""
         if self.alike:
-            n = [len(units if rows is None else rows) for units, _ in self.terms]
-            return [(units[targets, None].expand(-1, k), c) for k, (units, c) in zip(n, self.shared, strict=True)]
+            return [(units[targets, None].expand(-1, n), c) for units, c in self.shared]
         picked = [((units if rows is None else units[rows])[:, targets], c) for units, c in self.terms]
         return [(torch.from_numpy(np.array(units.T, dtype=np.int64)), c) for units, c in picked]
 
@@ -141,16 +137,18 @@ class Selection:
         return [(torch.from_numpy(np.array(units[0], dtype=np.int64)), c) for units, c in self.terms]
 
 
-def _for_all(units: np.ndarray, n: int) -> np.ndarray:
-    """(n, targets): the same units for all samples, in the memory of one (as broadcast_to, which takes ten times as long)."""
-    out = np.ndarray((n, len(units)), units.dtype, np.ascontiguousarray(units), strides=(0, units.itemsize))
-    out.flags.writeable = False
-    return out
+#: targets, up to which a key is made
+FEW = 64
 
 
-def _one_row(units: np.ndarray) -> bool:
-    """Whether there is one row in memory, which stands for all samples."""
-    return len(units) == 1 or units.strides[0] == 0
+def key_of(target: Any) -> Hashable:
+    """A target of numbers and names as a key: equal for two only where they name the same; None for other targets."""
+    kind = type(target)
+    if kind is int or kind is str:
+        return kind, target
+    if (kind is list or kind is tuple) and len(target) <= FEW and {*map(type, target)} <= {int, str}:
+        return kind, *target
+    return None
 
 
 def expected(target: Any) -> int:
@@ -177,7 +175,7 @@ def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] 
         return Selection(((_best(flat, 1), 1.0),), ("predicted",))
     if isinstance(target, str) and target == "all" and "all" not in names.labels:
         units = np.arange(size)
-        return Selection(((_for_all(units, n), 1.0),), tuple(names.label(u) for u in range(size)), fixed=True)
+        return Selection(((units[None], 1.0),), tuple(names.label(u) for u in range(size)), fixed=True)
     if isinstance(target, Top):
         if isinstance(target.k, bool) or not isinstance(target.k, (int, np.integer)) or not 1 <= target.k <= size:
             raise TargetError(f"Top({target.k}): output {output!r} has {size} units")
@@ -197,8 +195,7 @@ def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] 
     if not wanted:
         raise TargetError(f"the list of targets for output {output!r} is empty")
     picked = [names.unit(u) for u in wanted]
-    units = _for_all(np.array(picked), n)
-    return Selection(((units, 1.0),), tuple([names.label(u) for u in picked]), fixed=True)
+    return Selection(((np.array([picked]), 1.0),), tuple([names.label(u) for u in picked]), fixed=True)
 
 
 def _best(flat: np.ndarray, k: int) -> np.ndarray:

@@ -55,6 +55,15 @@ def test_all_digits_are_read_whatever_the_process_is_set_to(process_that_saves_d
     assert torch.backends.mkldnn.matmul.fp32_precision == before == "bf16"
 
 
+def test_a_cpu_that_reads_all_digits_anyway_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise AssertionError(args)
+
+    monkeypatch.setattr(torch._C, "_set_fp32_precision_setter", fail, raising=False)
+    with products("float32", torch.device("cpu")):
+        pass
+
+
 @needs_bf16
 def test_bfloat16_products_read_eight_bits_and_leave_no_trace() -> None:
     before = torch.backends.mkldnn.matmul.fp32_precision

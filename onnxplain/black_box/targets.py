@@ -30,7 +30,8 @@ class Asked:
             native = {o: torch.from_numpy(np.ascontiguousarray(predictor.native_output(o, outputs[o]))) for o in self.outputs}
             return scalar_value(s, native, len(samples)).double().numpy()
         flat = outputs[self.outputs[0]].reshape(len(samples), -1)
-        return sum(c * np.take_along_axis(flat, units[samples], 1).astype(np.float64) for units, c in s.terms)  # type: ignore[return-value]
+        terms = [(units if s.fixed else units[samples], c) for units, c in s.terms]
+        return sum(c * np.take_along_axis(flat, units, 1).astype(np.float64) for units, c in terms)  # type: ignore[return-value]
 
 
 def resolve_all(predictor: Predictor, target: Any, outputs: Sequence[Arrays], n: int) -> list[Asked]:
@@ -51,6 +52,8 @@ def _resolved(predictor: Predictor, target: Any, output: str, runs: Sequence[Arr
         found.append(resolve(some, output, y.astype(np.float64), predictor.labels.get(output)))
         start += len(y)
     first = found[0]
+    if first.fixed:
+        return first
     terms = tuple(
         (np.concatenate([s.terms[k][0] for s in found]), c) for k, (_, c) in enumerate(first.terms)
     )

@@ -14,7 +14,7 @@ from ..errors import RuleError
 
 class Values(Protocol):
     def __getitem__(self, value: str) -> Tensor: ...
-    def __contains__(self, value: str) -> bool: ...
+    def get(self, value: str) -> Tensor | None: ...
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,9 @@ class Pairing:
     n0: int = 1
     per_row: frozenset[str] = frozenset()
 
-    def of(self, names: Sequence[str], at: Values, at0: Values) -> tuple[list[Tensor], list[Tensor]]:
-        pairs = [self.pair(v, at[v], at0[v]) for v in names]
+    def of(self, names: Sequence[str], xs: Sequence[Tensor], xs0: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """`pair` of values of these names."""
+        pairs = [self.pair(v, x, x0) for v, x, x0 in zip(names, xs, xs0, strict=True)]
         return [p[0] for p in pairs], [p[1] for p in pairs]
 
     @property
@@ -64,8 +65,9 @@ class Pairing:
         if name not in self.per_row or (self.n == self.n0 and x.shape == x0.shape):
             return x, x0
         if self.n == 1 or self.n0 == 1:
-            if x.dim() and x.shape[1:] == x0.shape[1:] and 1 in (len(x), len(x0)):
-                return (x, x0.expand_as(x)) if len(x0) == 1 else (x.expand_as(x0), x0)
+            shape, shape0 = x.shape, x0.shape
+            if shape and shape0 and shape[1:] == shape0[1:] and 1 in (shape[0], shape0[0]):
+                return (x, x0.expand(shape)) if shape0[0] == 1 else (x.expand(shape0), x0)
             if x.dim() != x0.dim() or any(a != b and 1 not in (a, b) for a, b in zip(x.shape, x0.shape, strict=True)):
                 return x, x0  # what steps stacked, more of them in one pass than in the other
             x, x0 = torch.broadcast_tensors(x, x0)
@@ -75,13 +77,13 @@ class Pairing:
     def fits(self, values: Iterable[str], at: Values, at0: Values) -> bool:
         """Whether axis 0 of each of these values is the rows, in both passes (else the rows must be paired before)."""
         for v in values:
-            if v not in at or v not in at0:
+            if (x := at.get(v)) is None or (x0 := at0.get(v)) is None:
                 continue
-            x, x0 = at[v], at0[v]
+            shape, shape0 = x.shape, x0.shape
             if v not in self.per_row:
-                if x.shape != x0.shape:
+                if shape != shape0:
                     return False
-            elif x.dim() == 0 or x0.dim() != x.dim() or x.shape[0] != self.n or x0.shape[0] != self.n0 or x.shape[1:] != x0.shape[1:]:
+            elif not shape or not shape0 or shape[0] != self.n or shape0[0] != self.n0 or shape[1:] != shape0[1:]:
                 return False
         return True
 

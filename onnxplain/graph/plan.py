@@ -26,7 +26,7 @@ from .signs import mixed
 from .visit import Observer, Visit, add, pass_on, sending, settles, step
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Trace:
     """The values of one forward pass, by name. Values no walk reads are stand-ins: their shape, without numbers."""
 
@@ -37,6 +37,11 @@ class Trace:
         x = self.slots[self.index[value]]
         assert x is not None, f"value {value!r} was freed"
         return x
+
+    def get(self, value: str) -> Tensor | None:
+        """The value; None where it was not made."""
+        slot = self.index.get(value)
+        return None if slot is None else self.slots[slot]
 
     def __contains__(self, value: str) -> bool:
         return value in self.index and self.slots[self.index[value]] is not None
@@ -66,6 +71,9 @@ class Forward:
         made = (v for n in self.nodes for v in n.outputs)
         self.index = {v: graph.slots[v] for v in dict.fromkeys([*self.feeds, *made, *self.constants])}
         self.size = len(graph.slots)
+        self.given: list[Tensor | None] = [None] * self.size
+        for v, c in self.constants.items():
+            self.given[self.index[v]] = c
         kept = set(self.index) if keep is None else set(keep) | set(wanted)
         last: dict[str, int] = {}
         for k, n in enumerate(self.nodes):
@@ -79,12 +87,10 @@ class Forward:
         self.calls = [_call(n, self.index, f, n.name in over) for n, f in zip(self.nodes, frees, strict=True)]
 
     def run(self, feeds: Mapping[str, Tensor]) -> Trace:
-        slots: list[Tensor | None] = [None] * self.size
+        slots = self.given.copy()
         shapes: dict[tuple[torch.Size, torch.dtype], Tensor] = {}
         for v in self.feeds:
             slots[self.index[v]] = feeds[v]
-        for v, c in self.constants.items():
-            slots[self.index[v]] = c
         try:
             for node, forward, one, several, out, outs, frees in self.calls:  # noqa: B007 — an error names the node
                 made = forward(slots[one]) if several is None else forward(*several(slots))
@@ -255,7 +261,7 @@ class Backward:
         begun = 0
         if rows != 1:
             begun = self._one_row(relevance, slots)
-            if observe is None and begun + 1 < len(self.visits):
+            if observe is None and pairing is not None and begun + 1 < len(self.visits):
                 first, then = self.visits[begun : begun + 2]
                 begun += 2 * fold(first, then, relevance, owned, trace, trace0, pairing)
             relevance = [r if r is None or r.shape[1] == rows else r.expand(-1, rows, *r.shape[2:]) for r in relevance]
@@ -281,9 +287,11 @@ class Backward:
         """Relevance through the nodes between two places of the walk, one after the other."""
         slots: list[Any] = trace.slots
         plain = trace0 is None and observe is None
+        # what looks at shapes alone needs no baseline's values beside those at x, which have the rows of all pairs
+        as_plain = observe is None and pairing is not None and pairing.rows == pairing.n
         try:
             for visit, single, over, sends, x, y, at, to, frees in self.calls[at_node:to_node]:
-                if single is None or not plain:
+                if single is None or not (plain or (as_plain and visit.blind)):
                     step(visit, relevance, owned, trace, trace0, pairing, observe)
                 elif (given := relevance[at]) is not None:
                     p = (over if owned[at] else single)(given, slots[x], slots[y])  # type: ignore[misc]

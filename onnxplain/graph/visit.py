@@ -66,11 +66,12 @@ class Visit:
             slots = trace.slots  # a walk reads no value that its forward pass did not make
             ins = self.inputs_in(slots)[:1] if self.settles else self.inputs_in(slots)
             return Site(layer, ins, self.outputs_in(slots), None, None, *self.known)
-        pair = pairing or Pairing()
+        pair, (slots, slots0) = pairing or Pairing(), (trace.slots, trace0.slots)
+        ins, ins0 = self.inputs_in(slots), self.inputs_in(slots0)
         if self.settles and self.node.layer.strict:
-            steady(*pair.of(self.reads[1:], trace, trace0))
-        xs, xs0 = pair.of(reads, trace, trace0)
-        ys, ys0 = pair.of(self.makes, trace, trace0)
+            steady(*pair.of(self.reads[1:], ins[1:], ins0[1:]))
+        xs, xs0 = pair.of(reads, ins[: len(reads)], ins0[: len(reads)])
+        ys, ys0 = pair.of(self.makes, self.outputs_in(slots), self.outputs_in(slots0))
         return Site(layer, xs, ys, xs0, ys0, *self.known, owned)
 
     def across(self, trace: Trace, trace0: Trace | None, pairing: Pairing | None) -> Site | None:

@@ -38,7 +38,7 @@ class Block(Layer):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         slots = list(inputs)
         for layer, ins in zip(self.layers, self.reads, strict=True):
-            slots.append(layer(*[slots[i] for i in ins]))
+            slots.append(layer.forward(*[slots[i] for i in ins]))
         return slots[-1], slots[self.z]
 
     def sizes(self, differences: Sequence[Tensor]) -> list[Tensor]:

@@ -47,9 +47,9 @@ class Affine(Layer):
     def bias(self, like: Tensor) -> Tensor | None:
         return None
 
-    def picked(self, units: Tensor, like: Tensor) -> Tensor:
-        """The rows of J for some units of one sample's y, flattened: (*units, *axes of one sample's x); `like` is an x, (rows, …),
-        whose numbers are not read. A hook."""
+    def picked(self, units: Tensor | int, like: Tensor) -> Tensor:
+        """The rows of J for some units of one sample's y, flattened: (*units, *axes of one sample's x), or for one, where `like` has
+        two axes; `like` is an x, (rows, …), whose numbers are not read. Nobody may write to what it gives. A hook."""
         raise NotImplementedError
 
     def at_units(self, x: Tensor, units: Tensor) -> Tensor:

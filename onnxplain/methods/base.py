@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -56,7 +57,7 @@ class Line:
         return made
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Step:
     """One walk, or `k` at once: rows are repetition-major (row r·n + s is sample s).
 
@@ -90,7 +91,7 @@ class Step:
         ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Chunk:
     """Some samples: `x[source]` their values, samples first; `samples` their numbers in the whole data.
 
@@ -215,13 +216,18 @@ class Method:
 
     def __repr__(self) -> str:
         shown = []
-        for f in (f for f in dataclasses.fields(self) if f.repr):
-            value = getattr(self, f.name)
-            default = f.default if f.default is not dataclasses.MISSING else None
+        for name, default in _shown(type(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
             same = value is default or (isinstance(value, (int, float, str, bool, tuple)) and value == default)
             if not same:
-                shown.append(f"{f.name}={_short(value)}")
+                shown.append(f"{name}={_short(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@cache
+def _shown(kind: type[Method]) -> tuple[tuple[str, Any], ...]:
+    """(name, default) of the fields that are printed."""
+    return tuple([(f.name, None if f.default is dataclasses.MISSING else f.default) for f in dataclasses.fields(kind) if f.repr])
 
 
 def _short(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -193,6 +194,12 @@ def bytes_from(limit: Any) -> int | None:
     if isinstance(limit, bool) or not isinstance(limit, (int, float, np.number)) or not 0 < limit < float("inf"):
         raise InputError(f"max_memory={limit!r}: give a number of bytes > 0")
     return int(limit)
+
+
+@lru_cache(maxsize=64)
+def usual_sizes(need: Need, n_samples: int, n_targets: int, together: int) -> Sizes:
+    """`sizes` where nothing is asked for."""
+    return sizes(need, n_samples, n_targets, "auto", None, None, together=together)
 
 
 def given_rows(chunk_size: Any) -> int:

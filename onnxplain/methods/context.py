@@ -17,7 +17,7 @@ from ..specs import Spec
 from .baselines import BaselineSet, Blur, made
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Context:
     """`feeds`: the data by model input, samples first. `sources_of(feeds)`: the values at the sources, samples first."""
 

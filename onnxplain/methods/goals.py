@@ -15,7 +15,7 @@ from ..graph.pairing import Pairing
 from ..graph.plan import Trace
 from ..layers.shapes import number
 from ..rules.base import Hot
-from ..targets import PerSample, Selection, resolve
+from ..targets import PerSample, Selection, key_of, resolve
 from .base import Method
 from .problem import Problem
 from .seeds import (
@@ -31,12 +31,15 @@ from .seeds import (
     values_at,
 )
 
+#: targets given by number or name that are kept with a problem
+NAMED = 16
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(eq=False)
 class Goals:
     """`labels`: unit labels by output. `n`: samples in the whole data. `fixed`: rows the model insists on, if it does.
     `passed`: the last forward pass at a baseline, if of one row; `beside`: that at all references, and its values that have a row
-    of each; `found`: targets that are the same for all samples."""
+    of each."""
 
     problem: Problem
     method: Method
@@ -46,7 +49,6 @@ class Goals:
     fixed: int | None
     passed: dict[tuple[int, ...], tuple[tuple[Tensor, ...], Trace]] = field(default_factory=dict)
     beside: list[tuple[Trace, list[str]]] = field(default_factory=list)
-    found: dict[tuple[str, torch.Size], Selection] = field(default_factory=dict)
 
     def select(self, asked: Asked, trace: Trace, rows: np.ndarray) -> Selection:
         """The target resolved on these samples."""
@@ -61,12 +63,16 @@ class Goals:
                 f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}}), or None if all of it belongs to "
                 "one sample, as the boxes that a detector finds"
             )
-        key = asked.name, y.shape[1:]
-        if key in self.found and (same := self.found[key].of(len(rows))) is not None:
-            return same
+        labels, named = self.labels.get(at.output), self.problem.named
+        key = None if (plain := key_of(target)) is None else (asked.name, y.shape[1:], plain, labels)
+        if key is not None and (known := named.get(key)) is not None:
+            return known
         exact = y if y.dtype in (torch.float32, torch.float64) else y.double()
-        found = resolve(target, at.output, exact.cpu().numpy(), self.labels.get(at.output)).times(self.method.variants())
-        self.found[key] = found
+        found = resolve(target, at.output, exact.cpu().numpy(), labels).times(self.method.variants())
+        if found.fixed and key is not None:
+            if len(named) >= NAMED:
+                named.clear()
+            named[key] = found
         return found
 
     def _predicted_value(self, asked: Asked, trace: Trace) -> str:
@@ -104,7 +110,7 @@ class Goals:
         n = len(samples)
         fits = prediction.is_floating_point() and len(prediction) == n
         if self.method.goal is None and fits:
-            return torch.full_like(prediction, torch.nan)
+            return number(torch.nan, prediction.dtype, prediction.device).expand(prediction.shape)
         same = fits and self._predicted_value(asked, trace) == asked.at[0].value
         value = prediction if same else self.value(asked, selection, trace, n)
         if self.method.goal == "difference":
@@ -219,8 +225,8 @@ class Goals:
             row = trace[at.value][:1]
             number = 1.0 if isinstance(seeding, str) else float(seeding)  # type: ignore[arg-type]
             if hot and _told_by_units(selection, at, row):
-                return self._hot(asked, selection, at.rows_first(row), samples[:1], None, targets)
-            seed = one_hot(selection, at.rows_first(row), np.zeros(1, dtype=np.int64), targets, number)
+                return self._hot(asked, selection, at.rows_first(row), row.dim() == 2, samples[:1], None, targets)
+            seed = one_hot(selection, at.rows_first(row), None, targets, number)
             return {at.value: at.native(seed, row)}
         local = None if repetitions == 1 else np.tile(np.arange(n), repetitions)
         both = pairing is not None and trace0 is not None
@@ -236,7 +242,8 @@ class Goals:
         native = ys[at.value][0]
         y_rows = at.rows_first(native)
         if hot and _told_by_units(selection, at, native):
-            return self._hot(asked, selection, y_rows, samples if local is None else samples[local], local, targets)
+            at_samples = samples if local is None else samples[local]
+            return self._hot(asked, selection, y_rows, native.dim() == 2, at_samples, local, targets)
         if starts_with_output(seeding) and len(selection.terms) > 1:  # a contrast starts with each unit's own value
             return {at.value: at.native(one_hot(selection, y_rows, local, targets) * y_rows, native)}
         factor: Tensor | float = 1.0
@@ -246,15 +253,18 @@ class Goals:
         return {at.value: at.native(one_hot(selection, y_rows, local, targets, factor), native)}
 
     def _hot(
-        self, asked: Asked, selection: Selection, y: Tensor, samples: np.ndarray, local: np.ndarray | None, targets: slice
+        self, asked: Asked, selection: Selection, y: Tensor, flat: bool, samples: np.ndarray, local: np.ndarray | None, targets: slice
     ) -> Hot:
-        """The seed of targets that are one unit each; one row of units where all samples have the same."""
-        rows = np.zeros(1, dtype=np.int64) if selection.alike else local
-        ((units, c),) = selection.take(targets, rows)
-        seed = Hot(units.to(y.device), number(c, y.dtype, y.device).expand(units.shape[0], y.shape[0], 1))
-        seeding = self.method.seeding()
+        """The seed of targets that are one unit each; one row of units where all samples have the same. `flat`: the value has one
+        axis of units."""
+        seeding, c = self.method.seeding(), selection.terms[0][1]
+        units: Tensor | int | None = selection.alone if flat else None
+        if units is None:
+            ((units, _),) = selection.take(targets, 1 if selection.alike else len(y), local)
+            units = units.to(y.device)
+        seed = Hot(units, number(c, y.dtype, y.device).expand(targets.stop - targets.start, y.shape[0], 1))
         if isinstance(seeding, str):
-            return seed.times(seed.of(y)) if starts_with_output(seeding) else seed
+            return Hot(units, seed.of(y) if c == 1 else c * seed.of(y)) if starts_with_output(seeding) else seed
         return seed.times(seeding_factor(seeding, picked(selection, y, local), samples, targets, self._made_by(asked)))
 
 

@@ -28,7 +28,7 @@ from ..rules.base import Rule
 from ..rules.deeplift import Rescale
 from ..rules.gradient import Adjoint
 from ..specs import Spec, fixed_rows
-from ..targets import per_output
+from ..targets import Selection, per_output
 from .base import Method
 from .chunks import Need, foreseen
 from .context import Context
@@ -44,7 +44,8 @@ class Problem:
     from the sources. `walks[name]`: the way back. `rules`: of every node on it, `said`: as they print. `layouts`: where
     sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it. `lifting`: how walks at
     many points share their first layers, if they do. `fixed`: the rows of a walk, where the model decides that. `heads`: large
-    dense layers that make explained values."""
+    dense layers that make explained values. `beside`: the inputs that are no sources. `named`: targets by number or name that
+    were asked for. `notes`: what users are told about where relevance starts and ends."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
@@ -67,6 +68,9 @@ class Problem:
     lifting: Lifting | None
     fixed: int | None
     heads: Mapping[str, Dense]
+    beside: tuple[str, ...]
+    named: dict[Hashable, Selection]
+    notes: tuple[str, ...]
 
     def compiled(self) -> Problem:
         """The same, with plans that go through torch.compile."""
@@ -79,7 +83,7 @@ class Problem:
         axis = self.inputs[source.inputs[0]].batch_axis
         return self.layouts.get(source.value, None if axis is None else Layout(axis) if axis else FIRST)
 
-    def feed(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def feed(self, values: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Samples first → as the model reads it."""
         return {n: self.inputs[n].native(x) for n, x in values.items()}
 
@@ -277,6 +281,9 @@ def _planned(
         lifting=lifting,
         fixed=_fixed(graph, inputs, sources),
         heads={a.name: n for a in asked if (n := large_head(graph, a.values[0])) is not None},
+        beside=tuple([i for i in inputs if i not in names]),
+        named={},
+        notes=_notes(graph, inputs, explained, sources),
     )
 
 
@@ -298,6 +305,17 @@ def _lifting(
     if not all(s.value in inputs and inputs[s.value].batch_axis == 0 for s in sources):
         return None
     return lifted(graph, [s.value for s in sources], {a.name: a.values for a in asked}, rules, Adjoint(), (Adjoint, Rescale))
+
+
+def _notes(graph: Graph, inputs: Mapping[str, Spec], explained: Mapping[str, Explained], sources: Sequence[Source]) -> tuple[str, ...]:
+    notes = [f"output {x.output!r} is explained before its {x.skipped} (node {x.node!r})" for x in explained.values() if x.skipped]
+    reached = {i: s.value for s in sources for i in s.inputs}
+    for i, v in reached.items():
+        if v != i and i not in graph.floating:
+            kind = "text" if inputs[i].dtype == "string" else "integer"
+            notes.append(f"{kind} input {i!r} is explained at the floating value {v!r} computed from it")
+    notes += [f"input {i!r} leads to no floating value: it gets no attribution" for i in inputs if i not in reached and i not in graph.floating]
+    return tuple(notes)
 
 
 def _said(rules: Mapping[str, Rule]) -> dict[str, str]:

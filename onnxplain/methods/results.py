@@ -11,15 +11,16 @@ from torch import Tensor
 
 #: numbers, below which a copy is made sooner than it is told whether one is needed
 FEW = 2**12
-#: (input or internal value, asked), or asked alone → (targets, samples, …)
+#: (input or internal value, asked) → (targets, samples, …), or asked alone → (samples, targets)
 Table = dict[Any, np.ndarray]
 
 
 @dataclass(eq=False)
 class Results:
-    """Of all `n` samples: attributions by (input, asked), layers by (value, asked), the rest by asked name.
+    """Of all `n` samples: attributions by (input, asked), layers by (value, asked), the rest, (samples, targets), by asked name.
 
-    In memory targets come first, as they do on a walk. `taken`: the addresses of parts that became arrays as they were.
+    In memory targets come first in what has axes of its own, as they do on a walk. `taken`: the addresses of parts that became
+    arrays as they were.
     """
 
     n: int
@@ -45,6 +46,18 @@ class Results:
             table[key] = np.zeros((*whole, *part.shape[2:]), _numpy(part.dtype))
         torch.from_numpy(table[key])[first : first + targets, start : start + rows].copy_(part)
 
+    def note(
+        self, table: Table, key: Any, start: int, rows: np.ndarray, first: int = 0, n_targets: int | None = None
+    ) -> None:
+        """Samples start, start + 1, … of a table (samples, targets), for its targets first, first + 1, …, likewise."""
+        n, targets = rows.shape
+        if key not in table:
+            if n == self.n and n_targets in (None, targets):
+                table[key] = rows.copy()
+                return
+            table[key] = np.zeros((self.n, n_targets or targets), rows.dtype)
+        table[key][start : start + n, first : first + targets] = rows
+
     def _own(self, part: Tensor) -> np.ndarray:
         """The part itself, where it is alone in memory that was made during this call; else a copy."""
         if part.numel() < FEW and part.device.type == "cpu":
@@ -54,6 +67,10 @@ class Results:
             return part.to("cpu", memory_format=torch.contiguous_format, copy=True).numpy()
         self.taken.add(part.data_ptr())
         return part.numpy()
+
+
+def as_array(x: Tensor) -> np.ndarray:
+    return x.numpy() if x.is_cpu else x.cpu().numpy()
 
 
 def arrays(table: Table) -> dict[Any, np.ndarray]:

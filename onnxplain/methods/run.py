@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +20,25 @@ from ..graph.plan import Backward, Forward, Trace
 from ..rules.base import Relevances, Site
 from ..targets import Selection, expected
 from .base import Chunk, Method, Step
-from .chunks import AT_ONCE, DIFFERENCES, Need, Sizes, as_foreseen, bytes_from, given_rows, measure, metered, sizes
+from .chunks import (
+    AT_ONCE,
+    DIFFERENCES,
+    Need,
+    Sizes,
+    as_foreseen,
+    bytes_from,
+    given_rows,
+    measure,
+    metered,
+    sizes,
+    usual_sizes,
+)
 from .context import Context
 from .goals import Goals
 from .late import Late
 from .meter import GivingBack, Meter, give_back
 from .problem import Problem
-from .results import Results
+from .results import Results, as_array
 from .sample_axes import Layout, Layouts, layouts
 from .seeds import Asked
 from .sums import Differences, Sums
@@ -41,7 +53,7 @@ STEPPED_ROWS = 16
 AuditSink = Callable[[Node, Site, Relevances, Relevances, Tensor | None], None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Runner:
     """One `explain` call. `prepared`: what the method made of the whole data. `labels`: unit labels by output."""
 
@@ -73,7 +85,9 @@ class Runner:
         results, limit = Results(self.context.n), bytes_from(self.max_memory)
         bounded = limit is not None and self.context.device.type == "cpu" and type(self.problem.clean) is Forward
         with torch.inference_mode(), GivingBack(int(AT_ONCE * (limit or 0))) if bounded else nullcontext():
-            rows = np.arange(self.fixed or self._pilot_size()) % self.context.n
+            rows = np.arange(self.fixed or self._pilot_size())
+            if len(rows) > self.context.n:
+                rows %= self.context.n
             trace = self.forward(rows)
             chosen = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
             chunks, known = self._chunks(trace, len(rows), max(s.n_targets for s in chosen.values()))
@@ -131,14 +145,14 @@ class Runner:
         """The forward pass at these samples."""
         return self.problem.clean.run(self.problem.feed(self.take(rows)))
 
-    def take(self, rows: np.ndarray) -> dict[str, Tensor]:
-        return self.context.take(self.context.feeds, _index(rows))
+    def take(self, rows: np.ndarray) -> Mapping[str, Tensor]:
+        which = _index(rows)
+        return self.context.feeds if which == slice(0, self.context.n) else self.context.take(self.context.feeds, which)
 
     def integers(self, rows: np.ndarray) -> dict[str, Tensor]:
         """The feeds that are not floating, at these samples."""
-        values = {s.value for s in self.problem.sources}
-        rest = {n: x for n, x in self.context.feeds.items() if n not in values}
-        return self.context.take(rest, _index(rows)) if rest else {}
+        beside = self.problem.beside
+        return self.context.take({n: self.context.feeds[n] for n in beside}, _index(rows)) if beside else {}
 
     @cached_property
     def traces(self) -> int:
@@ -176,6 +190,9 @@ class Runner:
 
     def _sizes(self, need: Need, n_targets: int) -> Sizes:
         limit, together, usual = bytes_from(self.max_memory), max(1, len(self.method.variants())), need
+        free = limit is None and isinstance(self.chunk_size, str) and self.chunk_size == "auto"
+        if free and self.fixed is None and not self.stepped:
+            return usual_sizes(need, self.context.n, n_targets, together)
         if limit is not None:
             need = dataclasses.replace(metered(self._peak, self.fixed, together, limit), out=need.out)
         return sizes(need, self.context.n, n_targets, self.chunk_size, limit, self.fixed, self.stepped, together, usual)
@@ -211,16 +228,17 @@ class Runner:
         references: Mapping[str, Tensor],
     ) -> None:
         """All walks of some samples; the first `real` rows count."""
-        p, goals, n, start, put = self.problem, self.goals, len(rows), int(rows[0]), results.put
+        p, goals, n, start = self.problem, self.goals, len(rows), int(rows[0])
         max_k = 1 if self.fixed else max(1, chunks.fit // n)
         chunk = Chunk(p.sources_at(trace), rows, max_k, self.context.seed, self.context)
         integers = self.integers(rows)
         for a in p.asked:
             s = selected[a.name]
             prediction = goals.prediction(a, s, trace, n)
-            put(results.predictions, a.name, start, prediction[:real].T)
-            put(results.goals, a.name, start, goals.goal(a, s, trace, rows, integers, references, prediction)[:real].T)
-            put(results.units, a.name, start, torch.from_numpy(np.array(s.units(n)[:real].T)))
+            goal = goals.goal(a, s, trace, rows, integers, references, prediction)
+            results.note(results.predictions, a.name, start, as_array(prediction)[:real])
+            results.note(results.goals, a.name, start, as_array(goal)[:real])
+            results.note(results.units, a.name, start, s.units(n)[:real])
             results.labels[a.name] = s.labels
         most = max(s.n_targets for s in selected.values())
         for begin in range(0, most, chunks.group):
@@ -243,13 +261,16 @@ class Runner:
         p = self.problem
         return None if p.lifting is None or self.audit is not None or self.max_memory is not None else Late(p, p.lifting, sums)
 
-    def _walked(self, walk: Backward, group: slice, end: int, chunks: Sizes, trace: Trace) -> Iterator[slice]:
+    def _walked(self, walk: Backward, group: slice, end: int, chunks: Sizes, trace: Trace) -> Sequence[slice]:
         """The targets of a group that are walked together, of `end` altogether."""
+        end = min(group.stop, end)
+        if 0 < end - group.start <= chunks.targets:
+            return (slice(group.start, end),)
         variants = max(1, len(self.method.variants()))
-        size, end = max(variants, chunks.targets // variants * variants), min(group.stop, end)
+        size = max(variants, chunks.targets // variants * variants)
         if self.parts and end - group.start > size:
             size = max(size, passing(walk, trace, size)[0])
-        return (slice(t, min(t + size, end)) for t in range(group.start, end, size))
+        return [slice(t, min(t + size, end)) for t in range(group.start, end, size)]
 
     def _finish(
         self, results: Results, sums: Sums, asked: Asked, targets: slice, n_targets: int, start: int, real: int, trace: Trace
@@ -261,7 +282,7 @@ class Runner:
             results.put(results.attributions, (i, asked.name), start, r[:, :real], targets.start, n_targets)
         for v, r in sums.by_layer(asked.name, targets.start, trace).items():
             results.put(results.layers, (v, asked.name), start, r[:, :real], targets.start, n_targets)
-        results.put(results.sums, asked.name, start, total[:, :real], targets.start, n_targets)
+        results.note(results.sums, asked.name, start, total[:, :real].T, targets.start, n_targets)
 
     def _step(
         self,
@@ -284,7 +305,7 @@ class Runner:
         observe = None
         if (sink := self.audit) is not None:
             observe = lambda node, given, pulled, site: sink(node, site, given, pulled, step.weights)
-        differences = Differences(self.method.layer_factor, trace, trace0, pairing)
+        differences = Differences(self.method.layer_factor, trace, trace0, pairing) if p.layers else None
         total = at if pairing is None else pairing.rows
         walks = p.walks if late is None else late.lifting.walks
         for a in p.asked:
@@ -293,7 +314,7 @@ class Runner:
             walk = walks[a.name]
             hot = observe is None and trace0 is None and walk.hot is not None and (not one_row or walk.visits[0].one_row)
             for targets in self._walked(p.walks[a.name], group, s.n_targets, chunks, clean):
-                few = chunks.targets if self.parts and targets.stop - targets.start > chunks.targets else 0
+                few = chunks.targets if targets.stop - targets.start > chunks.targets and self.parts else 0
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row, hot)
                 relevance = walk.run(trace, seeds, trace0, pairing, observe, total if one_row else 1, few)
                 if late is None:

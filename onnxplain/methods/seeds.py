@@ -65,7 +65,7 @@ def picked(selection: Selection, y: Tensor, samples: np.ndarray | None = None) -
     if selection.alone is not None:
         return y.narrow(1, selection.alone, 1)
     total: Tensor | None = None
-    for units, c in selection.shared if selection.alike else selection.take(slice(None), samples):
+    for units, c in selection.shared if selection.alike else selection.take(slice(None), len(y), samples):
         units = units.to(y.device)
         found = y.index_select(1, units) if selection.alike else y.gather(1, units.T)
         found = found if c == 1 else c * found
@@ -79,7 +79,7 @@ def one_hot(
     """(T, rows, units): the coefficients at the target units, times a factor (T, rows, 1); row i belongs to sample
     samples[i], or to sample i."""
     total: Tensor | None = None
-    for units, c in selection.take(targets, samples):
+    for units, c in selection.take(targets, len(y), samples):
         hot = y.new_zeros((units.shape[0], *y.shape)).scatter_(2, units[..., None].to(y.device), c * factor)  # type: ignore[arg-type]
         total = hot if total is None else total + hot
     if total is None:

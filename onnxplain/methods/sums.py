@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from ..graph.plan import Trace
 from ..layers.shapes import all_finite
 from .base import Statistic, Step
 from .problem import Problem, rows_first
+from .results import as_array
 from .sample_axes import Layouts, layer_rows
 
 #: numbers of one repetition, below which repetitions are multiplied and summed up all at once
@@ -118,15 +120,15 @@ class Sums:
                     out[i] = out[i] + back if i in out else back
         return out
 
-    def total(self, asked: str, by_input: Mapping[str, Tensor], n_targets: int) -> Tensor:
+    def total(self, asked: str, by_input: Mapping[str, Tensor], n_targets: int) -> np.ndarray:
         """(targets, samples): over all inputs; raises `NonFinite`."""
-        sums = [r.sum(list(range(2, r.dim()))) if r.dim() > 2 else r for r in by_input.values()]
-        for (i, r), total in zip(by_input.items(), sums, strict=True):
+        whole: np.ndarray | None = None
+        for i, r in by_input.items():
+            total = as_array(r.sum(tuple(range(2, r.dim()))) if r.dim() > 2 else r)
             if not (math.isfinite(total.sum()) or all_finite(r)):  # a finite sum has finite terms
                 raise NonFinite(f"the attribution of input {i!r} for {asked!r}")
-        if not sums:
-            return torch.zeros(n_targets, self.n)
-        return torch.stack(sums).sum(0) if len(sums) > 1 else sums[0]
+            whole = total if whole is None else whole + total
+        return np.zeros((n_targets, self.n), np.float32) if whole is None else whole
 
     def _powers(self, kind: str, key: Key, r: Tensor, step: Step) -> Tensor:
         """What is summed up over repetitions, (T, k·n, …): r; r²; or r and r², on a last axis, of what r differs by

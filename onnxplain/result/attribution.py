@@ -42,24 +42,24 @@ class Attribution:
     data: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        name, values, dims = f"attribution of {self.input!r}", np.asarray(self.values), tuple(self.dims)
+        values, dims, given = np.asarray(self.values), tuple(self.dims), self.labels
         if len(dims) != values.ndim or len(set(dims)) != len(dims):
-            raise InputError(
-                f"{name}: values of shape {values.shape} need {values.ndim} different axis names, got {dims}"
-            )
-        if len(dims) < 2 or (dims[0], dims[-1]) != ("sample", "target"):
-            raise InputError(f"{name}: axes are ('sample', …, 'target'), got {dims}")
-        stray = [d for d in self.labels if d not in dims]
-        if stray:
-            raise InputError(f"{name}: labels for {stray}, but the axes are {dims}")
-        labels = {d: tuple(self.labels[d]) if d in self.labels else _counted(n) for d, n in zip(dims, values.shape, strict=True)}
-        for d, n in zip(dims, values.shape, strict=True):
+            raise self._wrong(f"values of shape {values.shape} need {values.ndim} different axis names, got {dims}")
+        if len(dims) < 2 or dims[0] != "sample" or dims[-1] != "target":
+            raise self._wrong(f"axes are ('sample', …, 'target'), got {dims}")
+        labels = dict(zip(dims, map(_counted, values.shape), strict=True))
+        if stray := [d for d in given if d not in labels]:
+            raise self._wrong(f"labels for {stray}, but the axes are {dims}")
+        for d, places in given.items():
+            n, labels[d] = len(labels[d]), tuple(places)
             if len(labels[d]) != n:
-                raise InputError(f"{name}: {len(labels[d])} labels for the {n} places of axis {d!r}")
+                raise self._wrong(f"{len(labels[d])} labels for the {n} places of axis {d!r}")
         if self.data is not None and len(self.data) != len(values):
-            raise InputError(f"{name}: {len(values)} samples, but data of shape {np.shape(self.data)}")
-        for key, value in (("values", values), ("dims", dims), ("labels", labels)):
-            object.__setattr__(self, key, value)
+            raise self._wrong(f"{len(values)} samples, but data of shape {np.shape(self.data)}")
+        vars(self).update(values=values, dims=dims, labels=labels)
+
+    def _wrong(self, what: str) -> InputError:
+        return InputError(f"attribution of {self.input!r}: {what}")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
@@ -88,23 +88,25 @@ class Prepared(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Hot:
     """Relevance that is zero but at one unit of each row, flattened: `amount` (T, rows, 1) at `units` (T, rows); one row of units
-    may stand for all. What a dense layer on top makes of it are rows of its weights."""
+    may stand for all, or, of values with one axis of units, a number. What a dense layer on top makes of it are rows of its weights."""
 
-    units: Tensor
+    units: Tensor | int
     amount: Tensor
 
     def times(self, factor: Tensor | float) -> Hot:
-        return replace(self, amount=self.amount * factor)
+        return Hot(self.units, self.amount * factor)
 
     def of(self, y: Tensor) -> Tensor:
         """(T, rows, 1): a value (rows, …) at the units."""
+        if isinstance(self.units, int):
+            return y.narrow(1, self.units, 1)[None]
         flat = y if y.dim() == 2 else y.flatten(1)
         return flat.gather(1, self.units.expand(-1, y.shape[0]).T).T[..., None]
 
     def through(self, layer: Affine, x: Tensor) -> Tensor:
         """Jᵀ of it, (T, *x): anew."""
         rows = layer.picked(self.units, x)
-        return self.amount.reshape(*self.amount.shape[:2], *[1] * (x.dim() - 1)) * rows
+        return self.amount * rows if x.dim() == 2 else self.amount.reshape(*self.amount.shape[:2], *[1] * (x.dim() - 1)) * rows
 
 
 class Rule:

@@ -23,8 +23,8 @@ from ..layers.kinds import (
     Trees,
 )
 from ..layers.shapes import sum_to
-from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Sends, Site, only, ratio, require_one_of
-from .gradient import adjoint_sends, scaled
+from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Sends, Single, Site, only, ratio, require_one_of
+from .gradient import Adjoint, adjoint_sends, scaled
 from .steering import chosen, comparable, moved, steered
 from .temporaries import times_over
 from .trees import interventional
@@ -79,6 +79,9 @@ class Rescale(Rule):
 
     def direct(self, layer: Layer) -> Callable[..., Relevances] | None:
         return layer.adjoint if isinstance(layer, Affine) and not layer.adjoint_reads else None
+
+    def single(self, layer: Layer, rectified: bool) -> Single | None:
+        return Adjoint().single(layer, rectified) if self.direct(layer) is not None else None
 
     def reads(self, layer: Layer) -> frozenset[str]:
         if isinstance(layer, Elementwise) and type(layer).multipliers is Elementwise.multipliers:

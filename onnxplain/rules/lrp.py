@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import ClassVar
@@ -245,7 +245,7 @@ def hot_contribution(layer: Layer, epsilon: float, bias: Bias) -> Callable[[Hot,
     """`contribution` of relevance at single units: no product, as the other units have none."""
     if bias != "absorb" or not isinstance(layer, Affine) or not layer.picks:
         return None
-    return lambda r, x, y: replace(r, amount=ratio(r.amount, r.of(y), epsilon)).through(layer, x).mul_(x)
+    return lambda r, x, y: Hot(r.units, ratio(r.amount, r.of(y), epsilon)).through(layer, x).mul_(x)
 
 
 def _affine(layer: Affine, r: Tensor, x: Tensor, y: Tensor, epsilon: float, bias: Bias, rectified: bool) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -12,7 +13,7 @@ from ..layers.base import Layer
 from ..layers.block import Block
 from ..layers.kinds import Elementwise
 from ..layers.shapes import sum_to
-from .base import INPUTS_AND_OUTPUTS, Relevances, Rule, Site, only
+from .base import INPUTS_AND_OUTPUTS, Relevances, Rule, Sends, Single, Site, only
 from .deeplift import Rescale
 from .temporaries import times_over
 
@@ -45,6 +46,15 @@ class RevealCancel(Rule):
         whole, signed = (sum_to(times_over(r, m), m.shape) for m in (whole, signed))
         pulled = block.pull(whole, signed, sizes)
         return tuple(times_over(s, d.sign()).add_(w) for d, (w, s) in zip(differences, pulled, strict=True))
+
+    def direct(self, layer: Layer) -> Callable[..., Relevances] | None:
+        return None if isinstance(layer, Block) else self.rescale.direct(layer)
+
+    def single(self, layer: Layer, rectified: bool) -> Single | None:
+        return None if isinstance(layer, Block) else self.rescale.single(layer, rectified)
+
+    def sends(self, layer: Layer) -> Sends:
+        return "shared" if isinstance(layer, Block) else self.rescale.sends(layer)
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return INPUTS_AND_OUTPUTS if isinstance(layer, Block) else self.rescale.reads(layer)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from onnx import numpy_helper
 
 import onnxplain as ox
 from onnxplain.graph.memo import SIZE, Memo
+from onnxplain.methods.goals import NAMED
 from onnxplain.methods.value_key import NoKeyError, key_of
 from onnxplain.rules import Epsilon, Gamma
 
@@ -178,3 +182,42 @@ def test_a_memo_that_fails_keeps_nothing() -> None:
     assert [memo.get(k, lambda k=k: k) for k in (1, 2, 1, 3)] == [1, 2, 1, 3]
     assert memo.get(1, lambda: "again") == 1  # asked for last but one
     assert memo.get(2, lambda: "again") == "again"
+
+
+def test_targets_by_number_or_name_are_kept_apart() -> None:
+    """Each asked twice, among others of the same hash or the same units."""
+    model, data = anew("mlp"), CASES["mlp"].data(N)
+    size = len(ox.explain(model, data, "gradient", target="all").target_labels["y"])
+    names = tuple(map(str, range(size)[::-1]))
+    named = replace(model, labels={"y": names})
+    for _ in range(2):
+        for target in (1, -1, (1,), [1, 0], [0, 1], [1, 1], np.int64(1), np.array([1]), [(1,)]):
+            units = [u % size for u in np.ravel(np.asarray(target))]
+            plain, labelled = (ox.explain(m, data, "gradient", target=target) for m in (model, named))
+            assert plain.target_labels["y"] == tuple(map(str, units))
+            assert labelled.target_labels["y"] == tuple(names[u] for u in units)
+            np.testing.assert_array_equal(plain.target_units["y"], np.tile(units, (N, 1)))
+            np.testing.assert_array_equal(plain.values, labelled.values)
+        assert ox.explain(named, data, "gradient", target="0").target_units["y"].tolist() == [[size - 1]] * N
+        for wrong in (True, [True, 0], 1.0, size, "0"):
+            with pytest.raises(ox.TargetError):
+                ox.explain(model, data, "gradient", target=wrong)
+
+
+def test_few_targets_are_kept() -> None:
+    model, data = anew("mlp"), CASES["mlp"].data(1)
+    for k in range(2 * NAMED + 3):
+        ox.explain(model, data, "gradient", target=[0] * (k + 1))
+    (problem,) = model.graph.memo._kept.values()
+    assert 0 < len(problem.named) <= NAMED
+
+
+def test_what_is_kept_with_a_graph_holds_no_data() -> None:
+    model, x = anew("mlp"), CASES["mlp"].data(N)
+    given = {k: torch.from_numpy(v).double() for k, v in x.items()}
+    ids = {t.untyped_storage().data_ptr() for t in given.values()}
+    for method in ("gradient", "lrp", "deeplift"):
+        ox.explain(model, given, method, target=[0, 1])
+    gc.collect()
+    seen = [o for o in gc.get_objects() if type(o) is torch.Tensor and o.untyped_storage().data_ptr() in ids]
+    assert {id(t) for t in seen} <= {id(t) for t in given.values()}

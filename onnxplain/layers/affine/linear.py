@@ -157,8 +157,8 @@ class Linear(Affine):
         g = sum_to(g, shape)
         return g.mT if self.flip else g
 
-    def picked(self, units: Tensor, like: Tensor) -> Tensor:
-        if like.dim() == 2:
+    def picked(self, units: Tensor | int, like: Tensor) -> Tensor:
+        if like.dim() == 2 or isinstance(units, int):
             return self.w.mT[units]
         rows = self.w.mT[units % self.picks]
         positions = prod(like.shape[1:-1])
