@@ -101,7 +101,8 @@ class Hot:
         if isinstance(self.units, int):
             return y.narrow(1, self.units, 1)[None]
         flat = y if y.dim() == 2 else y.flatten(1)
-        return flat.gather(1, self.units.expand(-1, y.shape[0]).T).T[..., None]
+        # target after target: what is made of it then passes a product as one matrix
+        return flat.gather(1, self.units.expand(-1, y.shape[0]).T).T.contiguous()[..., None]
 
     def through(self, layer: Affine, x: Tensor) -> Tensor:
         """Jᵀ of it, (T, *x): anew."""

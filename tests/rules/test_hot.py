@@ -47,6 +47,19 @@ def test_units_at_positions_and_zeros_give_the_same(rule: Rule) -> None:
     torch.testing.assert_close(layer.at_units(x, few), y.flatten(1)[:, few], rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("rule", [Adjoint(), Epsilon(0.1), Zero()], ids=repr)
+@pytest.mark.parametrize("rows", [1, 4], ids=["one unit for all", "a unit for each row"])
+def test_walks_that_begin_at_units_lie_target_after_target(rule: Rule, rows: int) -> None:
+    layer = Linear(torch.randn(5, 7, generator=made))
+    x = torch.randn(4, 5, generator=made)
+    units = torch.randint(7, (3, rows), generator=made)
+    y = layer(x)
+    start = rule.hot(layer)
+    assert start is not None
+    seed = Hot(units, torch.ones(()).expand(3, 4, 1))
+    assert start(seed.times(seed.of(y)), x, y).is_contiguous()
+
+
 def test_a_bias_of_each_position_is_no_row_of_units() -> None:
     assert Adjoint().hot(Linear(torch.ones(5, 7), torch.ones(3, 7))) is None
 
