@@ -212,7 +212,7 @@ class Pooling(Bound):
     A subclass gives `forward`, `winners(inputs)`: for every output element which element won, first of ties;
     `pick(inputs, index)`: the inputs' values at such an index; `place(r, index, inputs)`: its transpose, adding up
     where one element won several times; `window_sum(inputs)`: the sum over each output's candidates, and
-    `window_transpose(r, inputs)`: its transpose.
+    `window_transpose(r, inputs)`: its transpose. It may give `pull_rectified`.
     """
 
     kind = "Pooling"
@@ -220,6 +220,16 @@ class Pooling(Bound):
     makes_anew: ClassVar[bool] = False  # True where `place` returns memory that no other tensor shares
 
     def winners(self, inputs: Sequence[Tensor]) -> Tensor:
+        raise NotImplementedError
+
+    @property
+    def pulls_rectified(self) -> bool:
+        """Whether `pull_rectified` is given."""
+        return False
+
+    def pull_rectified(self, r: Tensor, x: Tensor) -> Tensor:
+        """`place` of r at x's winners that are above 0, and 0 at the others: the way back through the pool and a max(·, 0) that made
+        x. A hook, of layers with one input."""
         raise NotImplementedError
 
     def pick(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:

@@ -23,6 +23,9 @@ class Adjoint(Rule):
     def __call__(self, at: Site, relevance: Relevances) -> Relevances:
         return at.layer.adjoint(relevance, at.inputs, at.outputs)
 
+    def transposes(self) -> bool:
+        return True
+
     def covers(self, layer: Layer) -> bool:
         return not layer.advice
 

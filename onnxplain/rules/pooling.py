@@ -31,6 +31,9 @@ class WinnerTakesAll(Rule):
         kept = ratio(only(relevance) * y, y, self.epsilon)
         return at.layer.adjoint((kept, *relevance[1:]), at.inputs, at.outputs)
 
+    def transposes(self) -> bool:
+        return not self.epsilon
+
     def sends(self, layer: Layer) -> Sends:
         return adjoint_sends(layer)
 

@@ -22,6 +22,10 @@ _UNPOOL: dict[int, Any] = {2: _aten.max_pool2d_with_indices_backward, 3: _aten.m
 _SUM: dict[int, Any] = {2: F.conv2d, 3: F.conv3d}
 _SPREAD: dict[int, Any] = {2: F.conv_transpose2d, 3: F.conv_transpose3d}
 
+#: targets, from which on it pays to make what is the same for all of them beforehand
+SHARED = 4
+_above_zero = torch.ops.aten.threshold_backward
+
 
 class MaxPool(Single):
     """The largest element of each window; padding never wins.
@@ -103,6 +107,35 @@ class MaxPool(Single):
         return wide.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
 
     def put(self, r: Tensor, index: Tensor, args: Sequence[Any]) -> Tensor:
+        if self.shares(r, index, args):
+            return self.spread_out(r, self.scattered(r.new_ones((1, *index.shape)), index, args))
+        return self.scattered(r, index, args)
+
+    def pull_rectified(self, r: Tensor, x: Tensor) -> Tensor:
+        args = self.full((x,))
+        y, index = (self.down(v) for v in self.raw(args[0], True))
+        if self.shares(r, index, args):
+            return self.spread_out(r, self.scattered(y[None], index, args))
+        if r[0].is_contiguous():  # laid out as r is
+            y = y.contiguous()
+        return self.scattered(_above_zero.default(r, y.expand_as(r), 0), index, args)
+
+    @property
+    def pulls_rectified(self) -> bool:
+        return not self.with_index
+
+    def shares(self, r: Tensor, index: Tensor, args: Sequence[Any]) -> bool:
+        """Whether to look for the winners' places once, as they are the same for many targets: of 2 × 2 pixels side by side."""
+        many = r.shape[0] >= SHARED and not r.requires_grad and is_channels_last(index)
+        return many and are_tiles(self.window, self.spatial(args[0]))
+
+    def spread_out(self, r: Tensor, won: Tensor) -> Tensor:
+        """r for all four pixels, but 0 where `won` (1, *x) is not above 0."""
+        small = fold(r).contiguous(memory_format=torch.channels_last)
+        g = unfold(_aten.upsample_nearest2d(small, won.shape[3:]), r.shape[0])
+        return _above_zero.grad_input(g, won, 0, grad_input=g)
+
+    def scattered(self, r: Tensor, index: Tensor, args: Sequence[Any]) -> Tensor:
         n_targets, w, sizes = r.shape[0], self.window, self.spatial(args[0])
         explicit, padding, ceil = fit(w, sizes)
         if explicit:
@@ -131,6 +164,12 @@ class MaxPool(Single):
         each = g.reshape(-1, 1, *g.shape[3:])
         wide = _SPREAD[self.rank](each, r.new_ones(1, 1, *w.kernel), None, w.strides, 0, 0, 1, w.dilations)
         return F.pad(wide, [-m for m in margins(w, self.spatial(x))]).reshape(r.shape[0], *x.shape)
+
+
+def are_tiles(w: Window, sizes: Sequence[int]) -> bool:
+    """Whether windows are 2 × 2 pixels, lie side by side and cover the plane."""
+    side_by_side = w.kernel == w.strides == (2, 2) and w.dilations == (1, 1) and not any(w.pads)
+    return side_by_side and all(n % 2 == 0 for n in sizes)
 
 
 def is_channels_last(x: Tensor) -> bool:
