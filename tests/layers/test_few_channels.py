@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from onnxplain.layers.affine.conv import Conv
-from onnxplain.layers.affine.few_channels import is_slow
+from onnxplain.layers.affine.few_channels import is_slow, pixels_first
 from onnxplain.layers.affine.window import Window
 
 needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch was built without oneDNN")
@@ -42,3 +42,27 @@ def test_it_is_left_to_torch_where_that_is_as_fast() -> None:
     assert not is_slow(x.double(), w.double(), (1, 1))
     with torch.backends.mkldnn.flags(enabled=False):
         assert not is_slow(x, w, (1, 1))
+
+
+@needs_onednn
+@pytest.mark.parametrize("strides, pads", [((1, 1), (1, 1, 1, 1)), ((2, 1), (0, 1, 2, 0))])
+@pytest.mark.parametrize("lies", ["as given", "transposed", "one image for all"])
+def test_what_is_made_of_images_of_one_channel_lies_as_later_layers_want_it(
+    strides: tuple[int, int], pads: tuple[int, int, int, int], lies: str
+) -> None:
+    torch.manual_seed(0)
+    w, b, x = torch.randn(8, 1, 3, 3), torch.randn(8), torch.randn(3, 1, 30, 28)
+    x = x.mT.contiguous().mT if lies == "transposed" else x[:1].expand(3, -1, -1, -1) if lies == "one image for all" else x
+    layer = Conv(w, b, Window((3, 3), strides, (1, 1), pads))
+    found, padded = layer(x), F.pad(x.double(), (pads[1], pads[3], pads[0], pads[2]))
+    torch.testing.assert_close(found.double(), F.conv2d(padded, w.double(), b.double(), strides), rtol=1e-5, atol=1e-5)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_images_that_torch_takes_as_they_are_keep_their_strides() -> None:
+    small, colour, signal = torch.randn(1, 1, 28, 28), torch.randn(2, 3, 8, 8), torch.randn(4, 1, 50)
+    for x in (small, colour, signal):
+        assert pixels_first(x) is x
+    x = torch.randn(2, 1, 8, 8)
+    assert pixels_first(x).data_ptr() == x.data_ptr()
+    assert torch.equal(pixels_first(x), x)

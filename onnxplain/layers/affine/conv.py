@@ -11,7 +11,7 @@ from ..base import OnnxNode
 from ..kept import kept
 from ..kinds import Affine, Part
 from ..shapes import fold, unfold
-from .few_channels import convolved, is_slow
+from .few_channels import convolved, is_slow, pixels_first
 from .merging import along, nothing_below_zero, scaled, shifted, weights_of
 from .patches import are_patches, patches_transpose
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
@@ -102,7 +102,7 @@ class Conv(Affine):
             x, begin = torch.nn.functional.pad(x, pad_list(begin, end)), (0,) * at.rank
         if is_slow(x, w, at.strides):
             return convolved(channels_last(x), w, b, at.strides, begin, at.dilations)
-        return FORWARD[at.rank](channels_last(x), w, b, at.strides, begin, at.dilations, groups)
+        return FORWARD[at.rank](pixels_first(channels_last(x)), w, b, at.strides, begin, at.dilations, groups)
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
         at, size, w = self.window, tuple(like.shape[2:]), weights_of(self.w, part)

@@ -1,6 +1,6 @@
-"""One small image of few channels: torch convolves it in copies of windows, where its other kernels (oneDNN's) take less time.
+"""Images of few channels, which torch does not convolve as fast as it could.
 
-It judges by the numbers of the image; what it takes longer for are those of the windows, and of the result: 3 to 32 channels of
+One small image it convolves in copies of windows, where its other kernels (oneDNN's) take less time. It judges by the numbers of the image; what it takes longer for are those of the windows, and of the result: 3 to 32 channels of
 64², 3 × 3, take 0.45 ms of CPU time in the one and 0.18 in the other; of one channel copies are as fast (measured).
 """
 
@@ -27,6 +27,15 @@ def is_slow(x: Tensor, w: Tensor, strides: Sequence[int]) -> bool:
     alike = type(x) is Tensor and x.is_cpu and x.dtype == w.dtype == torch.float32  # no stand-in of a tracer
     enough = w.shape[0] * x[0, 0].numel() >= LEAST * prod(strides)
     return alike and enough and torch.backends.mkldnn.is_available() and torch._C._get_mkldnn_enabled()
+
+
+def pixels_first(x: Tensor) -> Tensor:
+    """Images of one channel with the strides of channels-last images: their memory is the same, and torch goes on as they say, so that
+    all that follows would lie otherwise (N, C, H, W), where kernels are slower and later layers bring it back."""
+    if x.dim() != 4 or x.shape[1] != 1 or (len(x) == 1 and x.numel() <= SMALL):
+        return x
+    height, width = x.shape[2:]
+    return x.contiguous().as_strided(x.shape, (height * width, 1, width, 1))
 
 
 def convolved(x: Tensor, w: Tensor, b: Tensor | None, strides: Sequence[int], pads: Sequence[int], dilations: Sequence[int]) -> Tensor:
