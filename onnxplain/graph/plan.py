@@ -22,7 +22,7 @@ from .overwriting import overwriting
 from .pairing import Pairing
 from .parting import Slots, in_parts, joined, passing
 from .rectified import rectified
-from .shortcuts import Forms, Links, carried, left_out, masked
+from .shortcuts import left_out, masked
 from .signs import mixed
 from .visit import Observer, Visit, add, pass_on, sending, settles, step
 
@@ -178,11 +178,8 @@ class Backward:
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
         self.keep = self.read | set(sources)
-        links = Links(self.visits, self.wanted | set(self.seeds))
-        own: Forms = {k: (v.single, v.over) for k, v in enumerate(self.visits) if v.single is not None and v.over is not None}
-        own |= masked(self.visits, links)
-        self.calls, left = self._calls(own), carried(self.visits, links)
-        self.many = self._calls(own | left) if left else self.calls  # for several targets
+        forms = masked(self.visits, self.wanted | set(self.seeds))
+        self.calls = [self._step(v, *forms.get(k, (v.single, v.over))) for k, v in enumerate(self.visits)]
         self.hot = self._hot()
 
     @cached_property
@@ -274,8 +271,7 @@ class Backward:
                 first, then = self.visits[begun : begun + 2]
                 begun += 2 * fold(first, then, relevance, owned, trace, trace0, pairing)
             relevance = [r if r is None or r.shape[1] == rows else r.expand(-1, rows, *r.shape[2:]) for r in relevance]
-        calls = self.calls if all(r is None or r.shape[0] == 1 for r in relevance) else self.many
-        walk = partial(self._walk, calls=calls, trace=trace, trace0=trace0, pairing=pairing, observe=observe)
+        walk = partial(self._walk, trace=trace, trace0=trace0, pairing=pairing, observe=observe)
         if not few:
             walk(begun, len(self.calls), relevance, owned)
             return {v: found for v in self.wanted if (found := relevance[self.index[v]]) is not None}
@@ -289,7 +285,6 @@ class Backward:
         to_node: int,
         relevance: Slots,
         owned: list[bool],
-        calls: Sequence[Step],
         trace: Trace,
         trace0: Trace | None,
         pairing: Pairing | None,
@@ -301,7 +296,7 @@ class Backward:
         # what looks at shapes alone needs no baseline's values beside those at x, which have the rows of all pairs
         as_plain = observe is None and pairing is not None and pairing.rows == pairing.n
         try:
-            for visit, single, over, sends, x, y, at, to, frees in calls[at_node:to_node]:
+            for visit, single, over, sends, x, y, at, to, frees in self.calls[at_node:to_node]:
                 if single is None or not (plain or (as_plain and visit.blind)):
                     step(visit, relevance, owned, trace, trace0, pairing, observe)
                 elif (given := relevance[at]) is not None:
@@ -341,14 +336,10 @@ class Backward:
             return None if start is None else (start, x, y, to)
         return None
 
-    def _calls(self, forms: Forms) -> list[Step]:
-        """What walks go through, visit by visit."""
-        made = []
-        for k, v in enumerate(self.visits):
-            single, over = forms.get(k, (None, None))
-            sends = (False, bool(v.frees)) if single is left_out else v.sends
-            made.append((v, single, over, sends, *self._slots(v)))
-        return made
+    def _step(self, visit: Visit, single: Single | None, over: Single | None) -> Step:
+        """A visit as walks go through it, by these functions."""
+        sends = (False, bool(visit.frees)) if single is left_out else visit.sends
+        return visit, single, over, sends, *self._slots(visit)
 
     def _slots(self, visit: Visit) -> tuple[int, int, int, int, bool]:
         """Of a visit that is `single`: the slots of its input and output, and of their relevances, input's first; and

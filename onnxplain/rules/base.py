@@ -163,11 +163,6 @@ class Rule:
         """Whether it is the layer's own adjoint, whatever the layer."""
         return False
 
-    def carrying(self, layer: Layer, arrives: bool, leaves: bool, rectified: bool, owned: bool) -> Single | None:
-        """`single`, or `over` where `owned`, of relevance without the factor of its value, where there is such a form: it
-        `arrives` without that of y, a y ≥ 0; it `leaves` without that of x."""
-        return None
-
     def covers(self, layer: Layer) -> bool:
         return isinstance(layer, self.kinds)
 

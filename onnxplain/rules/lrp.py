@@ -31,7 +31,7 @@ from .base import (
     require_one_of,
 )
 from .bias import BIAS, Bias, plus_bias_share
-from .temporaries import times, times_owned
+from .temporaries import times
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,6 @@ class Epsilon(Rule):
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return hot_contribution(layer, self.epsilon, self.bias)
-
-    def carrying(self, layer: Layer, arrives: bool, leaves: bool, rectified: bool, owned: bool) -> Single | None:
-        return carried(layer, self.epsilon, self.bias, arrives, leaves, rectified, owned)
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return contributions(layer, active, self.epsilon, self.bias)
@@ -100,9 +97,6 @@ class Zero(Rule):
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return hot_contribution(layer, 0.0, self.bias)
-
-    def carrying(self, layer: Layer, arrives: bool, leaves: bool, rectified: bool, owned: bool) -> Single | None:
-        return carried(layer, 0.0, self.bias, arrives, leaves, rectified, owned)
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return contributions(layer, active, 0.0, self.bias)
@@ -245,26 +239,6 @@ def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool, owne
         pull = layer.pulling()
         return lambda r, x, y: times(x, pull(ratio(r, y, epsilon, rectified, owned), x), layer)
     return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
-
-
-def carried(
-    layer: Layer, epsilon: float, bias: Bias, arrives: bool, leaves: bool, rectified: bool, owned: bool
-) -> Single | None:
-    """`contribution` of relevance that `arrives` or `leaves` without the factor of its value: y / st(y) is one factor for all
-    targets."""
-    if bias != "absorb" or not isinstance(layer, Affine) or (leaves and not layer.makes_anew):
-        return None
-    pull = layer.pulling()
-
-    def shared(r: Tensor, y: Tensor) -> Tensor:
-        if not arrives:
-            return ratio(r, y, epsilon, rectified, owned)
-        factor = ratio(y[None], y, epsilon, nonnegative=True)[0]
-        return times_owned(r, factor) if owned else r * factor
-
-    if leaves:
-        return lambda r, x, y: pull(shared(r, y), x)
-    return lambda r, x, y: times(x, pull(shared(r, y), x), layer)
 
 
 def hot_contribution(layer: Layer, epsilon: float, bias: Bias) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
