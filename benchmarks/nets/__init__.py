@@ -1,6 +1,6 @@
 """The nets: random weights, batch normalisations with random statistics; and their way through ONNX in memory."""
 
-from .images import mobilenet, plain_conv, resnet50, small_conv, u_net, vgg16
+from .images import grey_conv, mobilenet, plain_conv, resnet50, small_conv, u_net, vgg16
 from .parts import Add, Concat, made
 from .tables import chain, mlp, small_mlp
 from .through_onnx import as_onnx
@@ -13,6 +13,7 @@ __all__ = [
     "bert",
     "chain",
     "gpt2",
+    "grey_conv",
     "made",
     "mlp",
     "mobilenet",

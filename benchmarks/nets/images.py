@@ -65,6 +65,14 @@ def small_conv(outputs: int = 100) -> nn.Module:
     return nn.Sequential(*convolutions, nn.Flatten(), *dense(64 * 16 * 16, 128, outputs))
 
 
+def grey_conv() -> nn.Module:
+    """Two convolutions with a pool each and two dense layers, for digits of 28 × 28 grey pixels."""
+    convolutions: list[nn.Module] = []
+    for before, after in ((1, 16), (16, 32)):
+        convolutions += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*convolutions, nn.Flatten(), *dense(32 * 7 * 7, 64, 10))
+
+
 class InvertedResidual(nn.Module):
     """1×1 up, 3×3 on each channel alone, 1×1 down, beside the identity where the shape stays."""
 
