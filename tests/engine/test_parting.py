@@ -13,7 +13,7 @@ import onnxplain as ox
 from onnxplain.graph.parting import in_parts, joined
 from onnxplain.graph.plan import Backward, Trace
 from onnxplain.layers.affine.conv import Conv
-from onnxplain.methods import chunks
+from onnxplain.methods import chunks, run
 from onnxplain.rules.base import Hot
 
 from .build import Writer
@@ -49,6 +49,7 @@ def model() -> ox.Model:
 @pytest.fixture
 def tight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of one sample and few targets."""
+    monkeypatch.setattr(run, "usual_sizes", chunks.usual_sizes.__wrapped__)  # which keeps none
     for usual in ("ONE_BYTES", "SEVERAL_BYTES", "AUTO_BYTES"):
         monkeypatch.setattr(chunks, usual, 2**16)
     monkeypatch.setattr(chunks, "BUSY", 1)
