@@ -45,7 +45,7 @@ class Trace:
         return None if slot is None else self.slots[slot]
 
     def __contains__(self, value: str) -> bool:
-        return value in self.index and self.slots[self.index[value]] is not None
+        return self.get(value) is not None
 
     def rows(self, which: slice, values: Collection[str]) -> Trace:
         """Some rows (axis 0) of these values, beside the others."""

@@ -39,6 +39,11 @@ class Relu(Backed):
         return True
 
 
+def bent(above: Tensor, alpha: Tensor | float) -> Tensor:
+    """The slope of what has slope 1 above zero, of which this is the share, and α below."""
+    return above + (1 - above) * alpha
+
+
 class LeakyRelu(Backed):
     """x where x > 0, else αx, α one number."""
 
@@ -59,8 +64,7 @@ class LeakyRelu(Backed):
         return F.leaky_relu(x, self.alpha)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
-        above = above_zero(x, x0)
-        return above + (1 - above) * self.alpha
+        return bent(above_zero(x, x0), self.alpha)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return inputs[0]
@@ -87,12 +91,10 @@ class PRelu(Elementwise):
         return x.clamp(min=0) + self.alpha * x.clamp(max=0)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        above = (x > 0).to(x.dtype)
-        return above + (1 - above) * self.alpha
+        return bent((x > 0).to(x.dtype), self.alpha)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
-        above = above_zero(x, x0)
-        return above + (1 - above) * self.alpha
+        return bent(above_zero(x, x0), self.alpha)
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return inputs[0]
@@ -151,7 +153,7 @@ class HardSigmoid(Elementwise):
         return (self.alpha * x + self.beta).clamp(0, self.top)
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
-        return self.pull(one_like(y)[None], x, y)[0]
+        return self.pull(one_like(y), x, y)
 
     def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
         return inside(g, y, 0.0, self.top).mul_(self.alpha)
