@@ -13,10 +13,11 @@ from ..layers.kinds import Affine
 from .base import Relevances, Rule, Site, only, ratio, require, require_one_of
 from .bias import BIAS, Bias, plus_bias_share
 from .halves import Halves, Weighed
-from .temporaries import over, times_over
+from .temporaries import over
 
 Variant = Literal["generalized", "original"]
-_above_zero = torch.ops.aten.threshold_backward
+_unless_zero = torch.ops.aten.hardshrink_backward
+_turned = torch.ops.aten.leaky_relu_backward.default
 
 
 @dataclass(frozen=True)
@@ -51,65 +52,37 @@ class Gamma(Rule):
 
 
 def _generalized_gamma(at: Site, r: Tensor, gamma: float, bias: Bias, stabilizer: float) -> Tensor:
+    """As c⁺ = (c + |c|)/2, with ρ = γ/(2 + γ): contributions c count c + ρ|c| over z + ρΣ|c| where z > 0, c − ρ|c| over
+    z − ρΣ|c| where z < 0. What is added up there has one sign, that of z, and nothing cancels out."""
     layer, x, y = _affine(at), at.inputs[0], at.outputs[0]
-    b = layer.bias(x)
-    if bias == "absorb" and stabilizer:
-        found = (_where_positive if at.positive else _by_sign)(at, b, r, gamma, stabilizer)
-        if found is not None:
-            return found
-    part = None if bias == "ignore" else b
-    halves = Halves.of(at)
-    positive = halves.positive(x.new_zeros(()) if part is None else part.clamp(min=0))
-    z = y if part is not None or b is None else y - b
-    # 1 where y > 0, 1 where y < 0: masks as numbers, many times faster than `where`
-    sign = y.sign()
-    nonzero, above = sign.abs(), sign.clamp(min=0)
-    below = nonzero - above
-    own = (above * positive).add_((z - positive).clamp_(max=0).mul_(below))
-    s = ratio(r, torch.add(z, own, alpha=gamma), stabilizer)
-    u, v = (times_over(s, torch.add(nonzero, side, alpha=gamma)) for side in (above, below))
-    pulled = halves.pull((Weighed(1, 0), u), (Weighed(0, 1), v))
-    if part is None or bias != "distribute":
-        return pulled
-    weight = above * (part + gamma * part.clamp(min=0)) + below * (part + gamma * part.clamp(max=0))
-    return plus_bias_share(pulled, layer, weight * s, x)
-
-
-def _where_positive(at: Site, b: Tensor | None, r: Tensor, gamma: float, stabilizer: float) -> Tensor | None:
-    """Where all relevance falls on z > 0: z + γz⁺ is shared out. None where no kernel computes it."""
-    halves, raised, y = Halves.of(at), Weighed(1 + gamma, 1), at.outputs[0]
-    shift = at.inputs[0].new_full((), stabilizer)
-    if halves.signed:
-        # z + γ(z + |J||x| + |b|)/2: where z > 0 nothing cancels out
-        whole = halves.size(gamma / 2, shift if b is None else b.abs() * (gamma / 2) + stabilizer)
-        whole = None if whole is None else whole.add_(y, alpha=1 + gamma / 2)
+    b, halves = layer.bias(x), Halves.of(at)
+    if at.positive and bias == "absorb" and stabilizer:
+        return _where_positive(halves, y, b, r, gamma, stabilizer)
+    rho, least = gamma / (2 + gamma), stabilizer / (1 + gamma / 2)
+    if b is not None and bias == "ignore":
+        s = ratio(r, halves.size(rho, x.new_zeros(())).copysign_(y).add_(y - b), least)
     else:
+        shift = x.new_full((), least)
+        z = halves.size(rho, shift if b is None else torch.add(shift, b.abs(), alpha=rho)).copysign_(y).add_(y)
+        s = over(r, z) if stabilizer else ratio(r, z)
+    sign = y.expand_as(s)
+    s = _unless_zero.default(s, sign, 0) if s.requires_grad else _unless_zero.grad_input(s, sign, 0, grad_input=s)
+    t = _turned(s, sign, -1, False)  # −s where z < 0
+    pulled = halves.pull_sized(s, rho, t)
+    share = None if b is None or bias != "distribute" else torch.add(b * s, b.abs() * t, alpha=rho)
+    return plus_bias_share(pulled, layer, share, x)
+
+
+def _where_positive(halves: Halves, y: Tensor, b: Tensor | None, r: Tensor, gamma: float, stabilizer: float) -> Tensor:
+    """Where all relevance falls on z > 0: z + γz⁺ is shared out."""
+    raised, shift, whole = Weighed(1 + gamma, 1), y.new_full((), stabilizer), None
+    if not halves.signed:
         whole = halves.forward(raised, shift if b is None else torch.add(b, b.clamp(min=0), alpha=gamma) + stabilizer)
-    return None if whole is None else halves.pull((raised, over(r, whole.clamp_(min=stabilizer))))
-
-
-def _by_sign(at: Site, b: Tensor | None, r: Tensor, gamma: float, stabilizer: float) -> Tensor | None:
-    """Where z may have either sign: z + γz⁺ is shared out where z > 0, −z − γz⁻ = (z + γz⁺) − (2 + γ)z where z < 0, the
-    larger of both in either case. None where no kernel computes it."""
-    halves, raised, y = Halves.of(at), Weighed(1 + gamma, 1), at.outputs[0]
-    shift = at.inputs[0].new_full((), stabilizer)
-    above = halves.forward(raised, shift if b is None else torch.add(b, b.clamp(min=0), alpha=gamma) + stabilizer)
-    if above is None:
-        return None
-    opposite = -y
-    below = torch.add(above, opposite, alpha=2 + gamma)
-    s = over(r, torch.maximum(above, below, out=above).clamp_(min=stabilizer))
-    del above, below
-    both, first, second = halves.room(s)
-    u, v = _where_above_zero(s, y, first), _where_above_zero(s, opposite, second)
-    return halves.pull((raised, u), (Weighed(-1, -1 - gamma), v), both=both)
-
-
-def _where_above_zero(s: Tensor, z: Tensor, place: Tensor | None) -> Tensor:
-    """s where z > 0, else 0; written to its place, if it has one."""
-    if place is None:
-        return _above_zero.default(s, z.expand_as(s), 0)
-    return _above_zero.grad_input(s, z.expand_as(s), 0, grad_input=place)
+    if whole is None:
+        # z + γ(z + |J||x| + |b|)/2: where z > 0 nothing cancels out
+        size = halves.size(gamma / 2, shift if b is None else b.abs() * (gamma / 2) + stabilizer)
+        whole = size.add_(y, alpha=1 + gamma / 2)
+    return halves.pull((raised, over(r, whole.clamp_(min=stabilizer))))
 
 
 def _affine(at: Site) -> Affine:

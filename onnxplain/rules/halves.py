@@ -98,10 +98,10 @@ class Halves:
         below = [x.clamp(max=0) for x in parts(self.x, axes[2], self.mixed)]
         return both.forward(torch.cat([self.x.clamp(min=0), *below], axes[2]))
 
-    def size(self, factor: float, bias: Tensor) -> Tensor | None:
+    def size(self, factor: float, bias: Tensor) -> Tensor:
         """factor·|J||x| + bias, one product whatever the signs."""
-        sized = self.layer.reweighted(Weighed(factor, -factor), bias)
-        return None if sized is None else sized.forward(self.x.abs() if self.signed else self.x)
+        x, sized = self.x.abs() if self.signed else self.x, self.layer.reweighted(Weighed(factor, -factor), bias)
+        return self.layer.linear(x, "absolute") * factor + bias if sized is None else sized.forward(x)
 
     def positive(self, shift: Tensor) -> Tensor:
         """x⁺J⁺ + x⁻J⁻ + shift"""
@@ -148,6 +148,15 @@ class Halves:
         assert stacked is not None
         s = shares[0][1] if one else torch.cat([s for _, s in shares], axes[2]) if both is None else both
         return times(self.x, stacked.transpose(s, self.x), layer)
+
+    def pull_sized(self, s: Tensor, factor: float, t: Tensor) -> Tensor:
+        """x ⊙ Jᵀs + factor·|x| ⊙ |J|ᵀt for relevances s, t (T, *y)."""
+        layer, x, sized = self.layer, self.x, self.layer.reweighted(Weighed(factor, -factor), self.x.new_zeros(()))
+        g = layer.transpose(s, x)
+        h = layer.transpose(t, x, "absolute") * factor if sized is None else sized.transpose(t, x)
+        if self.signed:
+            return times(x, g, layer) + times(x.abs(), h, layer)
+        return times(x, g.add_(h) if layer.makes_anew else g + h, layer)
 
     def _joined(self, g: Tensor, axis: int) -> Tensor:
         """x⁺ ⊙ (the first part of g) + x⁻ ⊙ (the rest), the relevances of both sides."""

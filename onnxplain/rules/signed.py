@@ -152,12 +152,11 @@ def _denominators(
         return stabilize(positive + b, stabilizer), below
     part = None if bias == "ignore" else b
     # the stabiliser goes with the bias into the kernel that computes z⁺
-    shift, found = x.new_full((), stabilizer), None
+    shift = x.new_full((), stabilizer)
     if halves.signed and at.positive and (part is not None or b is None):
         # (z + |J||x| + |b|) / 2: where z > 0 that is no less than half of what is added up, and nothing cancels out
-        found = halves.size(0.5, shift if part is None else part.abs() / 2 + stabilizer)
-    if found is not None:
-        positive = found.add_(y, alpha=0.5).clamp_(min=stabilizer)
+        size = halves.size(0.5, shift if part is None else part.abs() / 2 + stabilizer)
+        positive = size.add_(y, alpha=0.5).clamp_(min=stabilizer)
     else:
         positive = halves.positive(shift if part is None else part.clamp(min=0) + stabilizer)
         if not x.is_cpu:  # elsewhere convolutions may take a way (Winograd, Fourier) that rounds 0 to less than 0

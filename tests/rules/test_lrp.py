@@ -26,7 +26,7 @@ from onnxplain.rules import (
 from tests.layers.harness import C, Case, normal
 
 from . import definitions as slow
-from .sites import PROBLEMS, Problem, T, apply, relevance_at, site
+from .sites import PROBLEMS, Problem, T, apply, built, relevance_at, site
 
 Definition = Callable[..., Tensor]
 
@@ -92,6 +92,20 @@ def test_box_bounds_that_do_not_broadcast_are_an_error_with_both_shapes() -> Non
     at = site(problem.layer, problem.x(False))
     with pytest.raises(RuleError, match=r"low of shape \(4,\) does not broadcast to inputs \(3, 5\)"):
         apply(ZBox(torch.zeros(4), 1.0), at, relevance_at(at.outputs[0]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("sign", [1, -1], ids=["inputs >= 0", "inputs < 0"])
+@pytest.mark.parametrize("gamma", [0.25, 1e4])
+def test_gamma_shares_out_nothing_where_contributions_cancel(dtype: torch.dtype, sign: int, gamma: float) -> None:
+    layer = built("MatMul", {}, None, torch.tensor([[1.0, 2.0, -3.0], [-1.0, 2.0, 1.0]], dtype=dtype))
+    x = torch.full((4096, 2), sign, dtype=dtype)  # z = 0, 4, -2 or their opposites
+    (pulled,) = apply(Gamma(gamma), site(layer, x, nonnegative=(sign > 0,)), torch.tensor([5.0, 4.0, 2.0], dtype=dtype).expand(1, 4096, 3))
+    # of the second output each gets half; of the third -3 counts 1 + g and 1 counts 1
+    third = torch.tensor([3 * (1 + gamma), -1.0], dtype=torch.float64) * 2 / (2 + 3 * gamma)
+    # bounds: a few roundings of the precision
+    near = 8 * torch.finfo(dtype).eps + 1e-6
+    torch.testing.assert_close(pulled.double(), (2 + third).expand_as(pulled), rtol=near, atol=near)
 
 
 def test_gamma_zero_is_the_epsilon_rule_where_outputs_are_not_zero() -> None:
