@@ -15,20 +15,16 @@ from ..errors import InputError
 from ..graph.graph import Graph
 from ..graph.plan import Backward, Forward, Trace
 
-#: what a walk of one target may use when nothing is asked for: kernels have a price of their own, and each has work to do then;
-#: of several; and of more than `MANY`, whose relevances, passed again and again, should stay near the caches
-ONE_BYTES, SEVERAL_BYTES, AUTO_BYTES = 128 * 2**20, 64 * 2**20, 16 * 2**20
-#: the same where all values are rows of numbers, whose products take what caches do not hold nearly as fast
-TABLE_BYTES = 32 * 2**20
-#: and as much more, up to `MOST_BYTES`, as it takes for a chunk's values to be this many times as large as the weights, which
-#: every chunk reads anew
-PER_WEIGHT, MOST_BYTES = 4, 128 * 2**20
-#: or, in deep nets of small values, until what a walk has in hands at a time is this large: a call has a price of its own
-BUSY = 4 * 2**20
-#: targets beside which samples are as welcome: what is made once for a walk's targets is by then a small part
-MANY = 16
-#: the same where nodes run step by step: what a step reads is small anyway, and each chunk goes through all steps
-STEPPED_BYTES = 256 * 2**20
+#: what is read and made at a time should stay near the caches: a value of all samples, and its relevance for all targets, on
+#: average over a walk's values; kernels have a price of their own, and each has work to do then (measured on nets of all kinds
+#: whose best chunks lie within a factor of two of this)
+CACHED_BYTES = 5 * 2**20
+#: and what all values of a walk may take when nothing is asked for
+MOST_BYTES = 256 * 2**20
+#: the same on an accelerator, whose kernels want more at a time than caches hold
+ACCELERATOR_BYTES = 2**30
+#: where the weights are larger: values that are this many times as large in all, as every chunk reads the weights anew
+PER_WEIGHT = 4
 #: what the sums of all targets may take where nothing is asked
 AUTO_SUMS = 256 * 2**20
 #: temporaries of a rule, in units of the values it reads and makes
@@ -49,8 +45,8 @@ DIFFERENCES = 4 / 3
 @dataclass(frozen=True)
 class Need:
     """Bytes: `fixed`, and for each row `row`, and `target` for each target. `out`: what one target's attribution of one
-    sample takes; `weights`: what a walk reads whatever its rows are. `numbers`: of one sample's forward pass, where they
-    were counted before it; `tables`: whether all values are known to have no axes but the samples' and one more."""
+    sample takes; `weights`: what a walk reads whatever its rows are. `numbers` of `width` bytes: of one sample's forward pass,
+    in so many `values`, where they were counted."""
 
     row: int
     target: int
@@ -58,21 +54,29 @@ class Need:
     out: int = 0
     weights: int = 0
     numbers: int = 0
-    tables: bool = False
+    values: int = 0
+    width: int = WIDTH
 
     def for_traces(self, traces: int, width: int) -> Need:
         """The same for so many forward passes, and for numbers of so many bytes instead of `WIDTH`."""
         if traces == 1 and width == WIDTH:
             return self
         row, target, out = (each * width // WIDTH for each in (self.row * traces, self.target, self.out))
-        return replace(self, row=row, target=target, out=out)
+        return replace(self, row=row, target=target, out=out, width=width)
 
-    def auto(self, targets: int) -> int:
-        """What a walk may use when nothing is asked for."""
+    def usual(self, rows: int, n_targets: int, budget: int, cached: int | None) -> tuple[int, int]:
+        """How many rows, `rows` at least, and targets a walk takes when nothing is asked for: all in `budget` bytes, and, where
+        caches are to be kept to, a value and its relevance in `cached` on average."""
         row, target = max(self.row, 1), max(self.target, 1)
-        more = max(PER_WEIGHT * self.weights * target // row, BUSY * row // target)
-        usual = ONE_BYTES if targets == 1 else SEVERAL_BYTES if targets <= MANY else AUTO_BYTES
-        return max(TABLE_BYTES if self.tables else usual, min(MOST_BYTES, more))
+        targets = min(n_targets, (budget - row * rows) // (target * rows))
+        if cached is None or not self.values:
+            targets = max(1, targets)
+            return max(rows, budget // (row + target * targets)), targets
+        made = max(self.width * self.numbers, 1)
+        value = max(made // self.values, 1)
+        targets = max(1, min(targets, cached // (value * rows) - 1))
+        near = max(cached // value, PER_WEIGHT * self.weights // made) // (1 + targets)
+        return max(rows, min(near, budget // (row + target * targets))), targets
 
     def of(self, rows: int, targets: int) -> int:
         return self.fixed + rows * (self.row + targets * self.target)
@@ -102,7 +106,8 @@ def measure(trace: Trace, walks: Sequence[Backward], rows: int, traces: int) -> 
     """What one sample of this forward pass (of `rows` samples) needs, by the sizes of its values."""
     size = _bytes(trace)
     walk = max((_peak(trace, b, size) for b in walks), default=0)
-    return Need(_kept(trace, size) * traces // rows, walk // rows, weights=max((b.weights for b in walks), default=0))
+    weights, numbers = max((b.weights for b in walks), default=0), sum(size) // (WIDTH * rows)
+    return Need(_kept(trace, size) * traces // rows, walk // rows, 0, 0, weights, numbers, sum(1 for b in size if b))
 
 
 def foreseen(graph: Graph, clean: Forward, walks: Sequence[Backward], read: Sequence[str]) -> Need | None:
@@ -115,8 +120,8 @@ def foreseen(graph: Graph, clean: Forward, walks: Sequence[Backward], read: Sequ
     kept = sum(b for slot, b in enumerate(size) if slot not in freed)
     walk = max((_peak(None, b, size) for b in walks), default=0)
     out = sum(size[clean.index[v]] for v in dict.fromkeys(read) if v in clean.index)
-    tables = all(len(graph.shapes[v]) <= 2 for v in clean.index if v not in clean.constants)
-    return Need(kept, walk, 0, out, max((b.weights for b in walks), default=0), sum(numbers), tables)
+    weights = max((b.weights for b in walks), default=0)
+    return Need(kept, walk, 0, out, weights, sum(numbers), sum(1 for n in numbers if n))
 
 
 def _numbers(graph: Graph, clean: Forward) -> list[int] | None:
@@ -215,15 +220,14 @@ def sizes(
     chunk_size: Any,
     max_memory: int | None,
     fixed: int | None,
-    stepped: bool = False,
+    roomy: int | None = None,
     together: int = 1,
     usual: Need | None = None,
 ) -> Sizes:
     """`usual`: what walks need by the sizes of their values, where `need` was metered; `fixed`: the number of rows the model
-    insists on; `stepped`: nodes run step by step; `together`: targets that cannot be taken apart. Raises `InputError` where
+    insists on; `roomy`: what a walk may take where caches do not matter; `together`: targets that cannot be taken apart. Raises `InputError` where
     even one sample is too much."""
     rows = fixed or 1
-    budget = STEPPED_BYTES if stepped else (usual or need).auto(n_targets)
     sums = max(COPIES * rows * need.out, 1)  # what one target adds to all walks
     group = max(together, min(n_targets, AUTO_SUMS // sums))
     if max_memory is not None:
@@ -245,12 +249,7 @@ def sizes(
             raise InputError(f"chunk_size={chunk_size!r}: give 'auto', samples, or (samples, targets), whole numbers >= 1")
         fit, targets = int(given[0]), min(int(given[1]), n_targets)
     else:
-        most = max(budget // 2, budget - need.row * rows)
-        targets = max(1, min(n_targets, most // max(need.target * rows, 1)))
-        if targets > MANY:  # as many samples, then, as fit beside MANY targets
-            side = budget // max(need.row + need.target * MANY, 1)
-            targets = max(MANY, min(targets, (budget // min(max(side, rows), n_samples) - need.row) // max(need.target, 1)))
-        fit = max(1, budget // max(need.row + need.target * targets, 1))
+        fit, targets = (usual or need).usual(rows, n_targets, roomy or MOST_BYTES, None if roomy else CACHED_BYTES)
     if max_memory is not None:
         targets = max(together, min(targets, group, need.targets(bound, rows)))
         fit = max(1, min(fit, need.rows(chosen, targets, group)))

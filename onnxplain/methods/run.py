@@ -21,8 +21,10 @@ from ..rules.base import Relevances, Site
 from ..targets import Selection, expected
 from .base import Chunk, Method, Step
 from .chunks import (
+    ACCELERATOR_BYTES,
     AT_ONCE,
     DIFFERENCES,
+    MOST_BYTES,
     Need,
     Sizes,
     as_foreseen,
@@ -134,6 +136,12 @@ class Runner:
         return self.problem.graph.stepped
 
     @cached_property
+    def roomy(self) -> int | None:
+        """The bytes a walk may take, where caches do not matter: on an accelerator, and where nodes run step by step, as what a
+        step reads is small anyway and each chunk goes through all steps."""
+        return ACCELERATOR_BYTES if self.context.device.type != "cpu" else MOST_BYTES if self.stepped else None
+
+    @cached_property
     def parts(self) -> bool:
         """Whether walks of many targets go on in parts: not where memory or chunks are asked for, nodes are observed, or walks
         are compiled, repeated or come with others."""
@@ -191,11 +199,11 @@ class Runner:
     def _sizes(self, need: Need, n_targets: int) -> Sizes:
         limit, together, usual = bytes_from(self.max_memory), max(1, len(self.method.variants())), need
         free = limit is None and isinstance(self.chunk_size, str) and self.chunk_size == "auto"
-        if free and self.fixed is None and not self.stepped:
+        if free and self.fixed is None and self.roomy is None:
             return usual_sizes(need, self.context.n, n_targets, together)
         if limit is not None:
             need = dataclasses.replace(metered(self._peak, self.fixed, together, limit), out=need.out)
-        return sizes(need, self.context.n, n_targets, self.chunk_size, limit, self.fixed, self.stepped, together, usual)
+        return sizes(need, self.context.n, n_targets, self.chunk_size, limit, self.fixed, self.roomy, together, usual)
 
     def _read(self, trace: Trace) -> list[str]:
         """The values at which attributions are read."""

@@ -1,44 +1,69 @@
-"""What a walk may take when nothing is asked: the less the more targets it has, more where weights or a deep net's calls cost more."""
+"""What a walk takes when nothing is asked: values that stay near the caches, more of them where weights are larger, all in a bound."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from onnxplain.methods import chunks
-from onnxplain.methods.chunks import AUTO_BYTES, MANY, MOST_BYTES, ONE_BYTES, SEVERAL_BYTES, TABLE_BYTES, Need, sizes
+from onnxplain.methods.chunks import CACHED_BYTES, MOST_BYTES, PER_WEIGHT, Need, Sizes, sizes
 
 MB = 2**20
+#: MobileNetV2 at 224²: a hundred values of half a megabyte on average
+MOBILE = Need(row=24 * MB, target=18 * MB, numbers=50 * MB // 4, values=100)
+#: a small convolutional net: a third of a megabyte each
+SMALL = Need(row=2 * MB, target=2 * MB, numbers=3 * MB // 4, values=10)
 
 
-@pytest.mark.parametrize("targets", [1, 10, 100])
-def test_a_deep_net_of_small_values_takes_more_samples_at_once_than_fit_the_caches(targets: int) -> None:
-    deep = Need(row=26 * MB, target=MB // 3)  # 200 layers of 64 kB
-    assert deep.auto(targets) == MOST_BYTES
-    assert sizes(deep, 4, 1, "auto", None, None).samples == 4
+def found(need: Need, n_samples: int, n_targets: int, **more: int) -> Sizes:
+    return sizes(need, n_samples, n_targets, "auto", None, None, **more)
 
 
-@pytest.mark.parametrize("need", [Need(row=60 * MB, target=64 * MB), Need(row=MB, target=MB), Need(row=3000, target=5000)], ids=str)
-def test_more_targets_stay_nearer_to_the_caches(need: Need) -> None:
-    assert need.auto(1) == ONE_BYTES
-    assert need.auto(2) == need.auto(MANY) == SEVERAL_BYTES
-    assert need.auto(MANY + 1) == AUTO_BYTES
+@pytest.mark.parametrize("n_targets", [1, 3, 10, 100, 1000])
+@pytest.mark.parametrize("need", [MOBILE, SMALL, replace(SMALL, numbers=40, values=9, row=100, target=50)], ids=["mobile", "small", "tiny"])
+def test_a_value_and_its_relevance_stay_near_the_caches_on_average(need: Need, n_targets: int) -> None:
+    took, value = found(need, 10**6, n_targets), need.width * need.numbers // need.values
+    assert took.samples * value * (1 + took.targets) <= CACHED_BYTES or took.samples == took.targets == 1
+    assert need.of(took.samples, took.targets) <= MOST_BYTES
+    more = (took.samples + 1) * value * (1 + took.targets) > CACHED_BYTES * 0.9
+    assert more or need.of(took.samples + 1, took.targets) > MOST_BYTES * 0.9
 
 
-@pytest.mark.parametrize("targets", [1, 10, 100])
-def test_tables_have_a_size_of_their_own(targets: int) -> None:
-    assert Need(row=3000, target=5000, tables=True).auto(targets) == TABLE_BYTES
+def test_targets_go_together_before_samples_do() -> None:
+    assert [found(SMALL, 8, n).targets for n in (1, 5, 10)] == [1, 5, 10]
+    assert found(SMALL, 8, 1).samples == 8 > found(SMALL, 8, 10).samples
+    assert 10 < found(SMALL, 8, 100).targets < 100
 
 
-def test_the_samples_of_a_mobile_net_go_through_together() -> None:
-    mobile = Need(row=6 * MB, target=3 * MB)  # MobileNet at a quarter of its width
-    assert sizes(mobile, 8, 1, "auto", None, None).samples == 8
-    assert sizes(mobile, 8, 10, "auto", None, None).targets == 10
+def test_a_deep_net_of_small_values_takes_all_that_fit_the_bound() -> None:
+    deep = Need(row=26 * MB, target=MB // 3, numbers=26 * MB // 4, values=400)
+    assert found(deep, 4, 1).samples == 4
+    assert found(deep, 1000, 1).samples <= MOST_BYTES // deep.row
 
 
-def test_a_bound_is_kept_whatever_would_be_taken_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    mobile = Need(row=6 * MB, target=3 * MB)
-    for limit in (20, 40, 80):
-        found = sizes(mobile, 100, 1, "auto", limit * MB, None)
-        assert mobile.of(found.samples, found.targets) <= limit * MB
-    monkeypatch.setattr(chunks, "ONE_BYTES", 2**10)
-    assert sizes(mobile, 100, 1, "auto", None, None).samples == 1
+def test_weights_that_are_larger_are_read_for_more_samples_at_once() -> None:
+    light = replace(MOBILE, weights=0)
+    heavy = replace(MOBILE, weights=PER_WEIGHT * 50 * MB)
+    assert found(light, 100, 1).samples < found(heavy, 100, 1).samples <= MOST_BYTES // (MOBILE.row + MOBILE.target)
+
+
+def test_numbers_of_eight_bytes_are_half_as_many() -> None:
+    double = SMALL.for_traces(1, 8)
+    assert double.width == 8
+    assert double.row == 2 * SMALL.row
+    assert found(double, 64, 1).samples == pytest.approx(found(SMALL, 64, 1).samples / 2, abs=1)
+
+
+@pytest.mark.parametrize("n_targets", [1, 1000])
+def test_where_caches_do_not_matter_all_that_fit_go_together(n_targets: int) -> None:
+    took = found(SMALL, 10**6, n_targets, roomy=2**30)
+    assert took.samples * took.targets > 4 * found(SMALL, 10**6, n_targets).samples * found(SMALL, 10**6, n_targets).targets
+    assert SMALL.of(took.samples, took.targets) <= 2**30
+    unknown = Need(row=MB, target=MB)  # nothing was counted
+    assert unknown.of(found(unknown, 10**6, 1).samples, 1) == MOST_BYTES
+
+
+def test_a_bound_is_kept_whatever_would_be_taken_else() -> None:
+    for limit in (50, 100, 200):
+        took = sizes(MOBILE, 100, 1, "auto", limit * MB, None)
+        assert MOBILE.of(took.samples, took.targets) <= limit * MB

@@ -105,8 +105,8 @@ def test_a_seed_reproduces_and_another_seed_does_not(method: str) -> None:
 
 @pytest.mark.parametrize("method", RANDOM)
 def test_without_a_seed_each_call_draws_anew(method: str) -> None:
-    first, second = (explain(method, "cnn", seed=None)["x", "y"] for _ in range(2))
-    assert np.abs(first - second).max() > 0
+    first, *others = (explain(method, "cnn", seed=None)["x", "y"] for _ in range(4))  # three references of nine may be the same
+    assert max(np.abs(first - other).max() for other in others) > 0
 
 
 def test_random_methods_leave_global_generators_alone() -> None:

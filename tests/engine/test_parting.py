@@ -50,11 +50,8 @@ def model() -> ox.Model:
 def tight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of one sample and few targets."""
     monkeypatch.setattr(run, "usual_sizes", chunks.usual_sizes.__wrapped__)  # which keeps none
-    for usual in ("ONE_BYTES", "SEVERAL_BYTES", "AUTO_BYTES"):
-        monkeypatch.setattr(chunks, usual, 2**16)
-    monkeypatch.setattr(chunks, "BUSY", 1)
+    monkeypatch.setattr(chunks, "CACHED_BYTES", 2**14)
     monkeypatch.setattr(chunks, "PER_WEIGHT", 0)
-    monkeypatch.setattr(chunks, "MANY", 4)
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -76,8 +76,8 @@ def test_more_targets_than_were_foreseen_are_walked_in_smaller_chunks(monkeypatc
     rows = rows_of_passes(monkeypatch)
     monkeypatch.setattr(run, "expected", lambda target: 1)
     monkeypatch.setattr(run, "usual_sizes", usual_sizes.__wrapped__)  # which keeps none
-    monkeypatch.setattr("onnxplain.methods.chunks.TABLE_BYTES", 2**15)
-    monkeypatch.setattr("onnxplain.methods.chunks.MOST_BYTES", 0)
+    monkeypatch.setattr("onnxplain.methods.chunks.CACHED_BYTES", 2**15)
+    monkeypatch.setattr("onnxplain.methods.chunks.PER_WEIGHT", 0)
     data = CASES["mlp"].data(500)
     e = ox.explain(loaded("mlp"), data, "gradient", target="all")
     assert rows[0] > max(rows[1:])
