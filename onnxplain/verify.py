@@ -56,7 +56,7 @@ def verify(model: Model, data: Any = None, strict: bool = False) -> bool:
     for feeds in tries:
         native = {n: model.inputs[n].native(x) for n, x in feeds.items()}
         try:
-            expected = dict(zip(model.outputs, runtime.run(list(model.outputs), _typed(runtime, model.inputs, native)), strict=True))
+            expected = dict(zip(model.outputs, runtime.run(list(model.outputs), _typed(runtime, model, native)), strict=True))
         except Exception as error:  # noqa: BLE001 — as above
             reason = f"onnxruntime cannot run the model on example data: {first_line(error)}"
             continue
@@ -112,7 +112,7 @@ def _made_up(model: Model) -> list[dict[str, torch.Tensor]]:
             if known is not None:
                 feeds[n] = known[torch.randint(0, len(known), shape, generator=generator)].to(_integer(s))
             elif s.floating:
-                feeds[n] = (torch.randn(shape, generator=generator, dtype=torch.float64) / 2).to(model.dtype)
+                feeds[n] = (torch.randn(shape, generator=generator) / 2).to(model.dtype)
             else:
                 feeds[n] = torch.randint(0, 2 if s.dtype == "bool" else top, shape, generator=generator).to(_integer(s))
         out.append({n: x.to(model.device) for n, x in feeds.items()})
@@ -137,12 +137,17 @@ def _integer(s: Spec) -> torch.dtype:
 _ORT_TYPES = {"float": np.float32, "double": np.float64, "float16": np.float16, "bfloat16": np.float32}
 
 
-def _typed(runtime: Any, inputs: Mapping[str, Spec], feeds: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+def _typed(runtime: Any, model: Model, feeds: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """What onnxruntime is given: these data, and the weights that it asks for."""
+    weights = {} if model.source is None else model.source.weights
     out = {}
     for i in runtime.get_inputs():
+        if (w := weights.get(i.name)) is not None and i.name not in feeds:
+            out[i.name] = w.numpy()
+            continue
         kind = i.type.removeprefix("tensor(").removesuffix(")")
         x = feeds[i.name].cpu().numpy()
-        out[i.name] = decoded(x, inputs[i.name].texts) if kind == "string" else x.astype(_ORT_TYPES.get(kind, kind))
+        out[i.name] = decoded(x, model.inputs[i.name].texts) if kind == "string" else x.astype(_ORT_TYPES.get(kind, kind))
     return out
 
 
@@ -225,7 +230,7 @@ def _first_difference(model: Model, feeds: Mapping[str, torch.Tensor], native: M
     source, values = with_outputs(model.source, [v for n in model.raw.nodes for v in n.outputs if v in model.raw.floating])
     try:
         runtime = session(source, once=True)
-        theirs = dict(zip(values, runtime.run(values, _typed(runtime, model.inputs, native)), strict=True))
+        theirs = dict(zip(values, runtime.run(values, _typed(runtime, model, native)), strict=True))
         with torch.inference_mode():
             trace = Forward(model.raw, model.raw.inputs, values, None).run(dict(native))
     except Exception as error:  # noqa: BLE001 — the search is a help; the mismatch is raised all the same

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import onnx
 from google.protobuf.message import EncodeError
 from onnx import ModelProto, TensorProto, ValueInfoProto
+from onnx.helper import make_tensor_value_info
 
 from .build import Built
 from .order import needed, reads, stored_names
@@ -22,21 +25,40 @@ HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 def session(source: Stored, once: bool = False) -> Any:
     """An onnxruntime session on the CPU, without graph optimisations: one of them folds padding into max-pooling wrongly
-    on negative data. `once`: it is run a single time. Raises whatever onnxruntime raises; its errors have no common base."""
+    on negative data. `once`: it is run a single time, and may ask for the large weights as inputs. Raises whatever
+    onnxruntime raises; its errors have no common base."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    for name in ONCE if once else ():
-        options.add_session_config_entry(name, ONCE[name])
-    # onnxruntime looks at the weights where they lie, and copies none
+    open_with = partial(ort.InferenceSession, sess_options=options, providers=["CPUExecutionProvider"])
+    if once:
+        for name, value in ONCE.items():
+            options.add_session_config_entry(name, value)
+        with suppress(Exception):  # an operator may insist on constants
+            return open_with(_fed(source))
     values = [ort.OrtValue.ortvalue_from_numpy(w.numpy()) for w in source.weights.values()]
     if values:
         options.add_external_initializers(list(source.weights), values)
-    runtime = ort.InferenceSession(source.rest, options, providers=["CPUExecutionProvider"])
+    runtime = open_with(source.rest)
     runtime.looks_at = values
     return runtime
+
+
+def _fed(source: Stored) -> bytes:
+    """The model with its large weights as inputs: at those onnxruntime looks where they lie, of stored ones it makes copies."""
+    if not source.weights:
+        return source.rest
+    proto = parse(source)
+    graph, inputs = proto.graph, {i.name for i in proto.graph.input}
+    small = [t for t in graph.initializer if t.name not in source.weights]
+    for t in graph.initializer:
+        if t.name in source.weights and t.name not in inputs:
+            graph.input.append(make_tensor_value_info(t.name, t.data_type, t.dims))
+    del graph.initializer[:]
+    graph.initializer.extend(small)
+    return proto.SerializeToString()
 
 
 def verifiable(file: File, built: Built) -> Stored | None:

@@ -1,4 +1,4 @@
-"""Which max(x, 0) may be written over the value that it reads.
+"""Which max(x, 0) and which sums may be written over a value that they read.
 
 Values are never written to: a walk reads them, and views of them are values too. The exception is proven here from the graph: a
 value that its maker made anew, or that was made for this pass alone, that one node reads once, and that nobody keeps is gone
@@ -8,21 +8,43 @@ after that node in any case. To write over it takes half the time of writing bes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
+import torch
+from torch import Tensor
+
+from ..layers.additive import WeightedSum
 from ..layers.base import Layer
 from ..layers.kinds import Additive, Affine, Elementwise
+from ..layers.shapes import lie_alike
 from .graph import Node
 
 
-def overwriting(nodes: Iterable[Node], kept: Collection[str], spent: Collection[str] = ()) -> set[str]:
-    """Names of the max(x, 0) of a forward pass that may be written over x; `kept`: the values given to it or read after it;
-    `spent`: those given to it alone."""
+def overwriting(
+    nodes: Iterable[Node], kept: Collection[str], spent: Collection[str] = ()
+) -> dict[str, Callable[..., Tensor]]:
+    """Of a forward pass the nodes, by name, that may be written over what they read, and the functions that do so; `kept`: the
+    values given to it or read after it; `spent`: those given to it alone."""
     nodes = list(nodes)
     readers = Counter(v for n in nodes for v in n.inputs)
     made = {v for n in nodes if _makes_anew(n.layer) for v in n.outputs}
     fresh = {v for v in made.union(spent) if readers[v] == 1 and v not in kept}
-    return {n.name for n in nodes if isinstance(n.layer, Elementwise) and n.layer.rectifies and n.inputs[0] in fresh}
+    found: dict[str, Callable[..., Tensor]] = {}
+    for n in nodes:
+        if isinstance(n.layer, Elementwise) and n.layer.rectifies and n.inputs[0] in fresh:
+            found[n.name] = torch.relu_
+        elif type(n.layer) is WeightedSum and n.layer.of_two and not fresh.isdisjoint(n.inputs):
+            found[n.name] = _sum_over_first if n.inputs[0] in fresh else _sum_over_second
+    return found
+
+
+def _sum_over_first(a: Tensor, b: Tensor) -> Tensor:
+    """a + b, over a where it lies as their sum would."""
+    return a.add_(b) if lie_alike(a, b) else a + b
+
+
+def _sum_over_second(a: Tensor, b: Tensor) -> Tensor:
+    return b.add_(a) if lie_alike(a, b) else a + b
 
 
 def _makes_anew(layer: Layer) -> bool:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, RuleError, first_line
+from ..layers.base import Layer
 from ..layers.control import Control
 from ..layers.kinds import Elementwise
 from ..layers.shapes import stand_in
@@ -66,6 +67,8 @@ class Forward:
     ) -> None:
         wanted = [v for v in wanted if v not in graph.constants]
         self.nodes = graph.ancestors(wanted, stop=feeds)
+        for part in (m for n in self.nodes for m in n.layer.modules() if isinstance(m, Layer)):
+            part.lay_out()
         self.feeds = tuple(feeds)
         self.wanted = tuple(wanted)
         self.constants = dict(graph.constants)
@@ -85,7 +88,7 @@ class Forward:
             if v not in kept:
                 frees[k].append(self.index[v])
         over = overwriting(self.nodes, kept | (set(self.feeds) - set(spent)), spent)
-        self.calls = [_call(n, self.index, f, n.name in over) for n, f in zip(self.nodes, frees, strict=True)]
+        self.calls = [_call(n, self.index, f, over.get(n.name, n.layer.forward)) for n, f in zip(self.nodes, frees, strict=True)]
 
     def run(self, feeds: Mapping[str, Tensor]) -> Trace:
         slots = self.given.copy()
@@ -125,8 +128,7 @@ Call = tuple[Node, Callable[..., Any], int, Callable[[list[Any]], Sequence[Any]]
 Step = tuple[Visit, Single | None, Single | None, tuple[bool, bool], int, int, int, int, bool]
 
 
-def _call(n: Node, index: Mapping[str, int], frees: list[int], over: bool) -> Call:
-    function = torch.relu_ if over else n.layer.forward
+def _call(n: Node, index: Mapping[str, int], frees: list[int], function: Callable[..., Any]) -> Call:
     several, outs = getter(n.inputs, index), [index[v] for v in n.outputs]
     one, out = len(n.inputs) == 1, len(outs) == 1
     return (

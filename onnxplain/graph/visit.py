@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..layers.base import Layer
-from ..layers.shapes import FEW
+from ..layers.shapes import lie_alike
 from ..rules.base import Mixed, Prepared, Relevances, Rule, Single, Site
 from .graph import Node
 from .pairing import Pairing, steady
@@ -139,9 +139,7 @@ def add(relevance: list[Tensor | None], owned: list[bool], slot: int, p: Tensor,
 
 def _sum(own: Tensor, other: Tensor) -> Tensor:
     """Their sum, written over the first where it would lie there as it does."""
-    if own.numel() <= FEW or own.shape != other.shape or own.stride() != other.stride() or own.dtype != other.dtype:
-        return other + own
-    return own + other if own.requires_grad or other.requires_grad else own.add_(other)
+    return own.add_(other) if lie_alike(own, other) else other + own
 
 
 def sending(node: Node, rule: Rule, alone: bool) -> tuple[bool, bool]:

@@ -167,6 +167,10 @@ class Layer(torch.nn.Module):
         """Whether dynamic input i can carry relevance (a condition, an index or a shape cannot)."""
         return True
 
+    def lay_out(self) -> None:
+        """Puts constants in the order that they are read in fastest. A hook, called before the first pass: a layer that is
+        merged into another has none."""
+
     def settle(self, inputs: Sequence[Tensor]) -> Layer:
         """The layer that rules see at these inputs: this one, unless its constants depend on them (a size, say)."""
         return self

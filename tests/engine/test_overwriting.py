@@ -1,4 +1,4 @@
-"""A ReLU is written over its input only where nothing else can see that: no reader, no view, no one who keeps it."""
+"""A ReLU or a sum is written over what it reads only where nothing else can see that: no reader, no view, no one who keeps it."""
 
 from __future__ import annotations
 
@@ -78,3 +78,34 @@ def test_what_is_given_to_one_pass_alone_may_be_written_over(name, over, nodes):
     made = Forward(m.graph, ["x"], m.graph.outputs, [], spent=["x"]).run({"x": given})[m.graph.outputs[0]]
     assert torch.equal(made, Forward(m.graph, ["x"], m.graph.outputs, None).run({"x": whole})[m.graph.outputs[0]])
     assert torch.equal(given, whole) is not read
+
+
+SUMS = {
+    "of a product and the input": (True, [n("MatMul", "x w", "z"), n("Add", "z x", "y")]),
+    "of the input and a product": (True, [n("MatMul", "x w", "z"), n("Sum", "x z", "y")]),
+    "of two products": (True, [n("MatMul", "x w", "z"), n("MatMul", "x w", "v"), n("Add", "z v", "y")]),
+    "of one row and all": (True, [n("MatMul", "x w", "z"), n("ReduceMax", "x", "m", axes=[1]), n("Add", "m z", "y")]),
+    "of a value read again": (False, [n("MatMul", "x w", "z"), n("Add", "z x", "s"), n("Mul", "s z", "y")]),
+    "of a value and itself": (False, [n("MatMul", "x w", "z"), n("Add", "z z", "y")]),
+    "of a view": (False, [n("MatMul", "x w", "z"), n("Flatten", "z", "f"), n("Add", "f x", "s"), n("Mul", "s z", "y")]),
+    "a difference": (False, [n("MatMul", "x w", "z"), n("Sub", "z x", "y")]),
+}
+
+
+@pytest.mark.parametrize(("over", "nodes"), SUMS.values(), ids=SUMS)
+def test_a_sum_is_written_over_what_nobody_else_can_see(over, nodes):
+    m, whole = model(*nodes), torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
+    given, (output,) = whole.clone(), m.graph.outputs
+    assert bool(overwriting(m.graph.nodes, {"x", "y"})) is over
+    made = Forward(m.graph, ["x"], [output], []).run({"x": given})[output]
+    assert torch.equal(given, whole)
+    everything = Forward(m.graph, ["x"], [output], None)
+    assert not overwriting(m.graph.nodes, set(everything.index))  # what is kept is not written over
+    assert torch.equal(made, everything.run({"x": whole})[output])
+
+
+def test_a_sum_takes_no_memory_of_its_own():
+    m, x = model(n("MatMul", "x w", "z"), n("Add", "x z", "y")), torch.randn(2000, 4)
+    product, total = Forward(m.graph, ["x"], ["y"], []).calls
+    z = product[1](x)
+    assert total[1](x, z).data_ptr() == z.data_ptr()

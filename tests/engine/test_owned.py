@@ -12,7 +12,6 @@ from onnx import TensorProto, helper, numpy_helper
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import onnxplain as ox
-from onnxplain.graph import visit
 from onnxplain.graph.plan import Backward, Forward
 from onnxplain.layers import shapes
 from onnxplain.rules import temporaries
@@ -55,7 +54,7 @@ def model(nodes: list[onnx.NodeProto]) -> ox.Model:
 
 
 def large(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
-    for module in (shapes, temporaries, visit):
+    for module in (shapes, temporaries):
         monkeypatch.setattr(module, "FEW", few)
 
 

@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper
 
 import onnxplain as ox
-from onnxplain.layers.affine.merging import PIECE, scaled
+from onnxplain.layers.affine.conv import Conv
 from tests.engine.models import CASES
 
 
@@ -63,14 +63,26 @@ def test_a_file_that_changes_after_it_was_read_is_still_compared_as_it_was(tmp_p
     model.check()
 
 
-def test_weights_scaled_piece_by_piece_are_those_scaled_at_once() -> None:
+@pytest.mark.parametrize("shape", [(5, 3, 7), (64, 32, 3, 3), (64, 32, 1, 1), (4, 3, 2, 2, 2)], ids=str)
+def test_scaled_weights_are_right_to_the_last_digits_and_lie_as_convolutions_read_them(shape: tuple[int, ...]) -> None:
     g = torch.Generator().manual_seed(0)
-    for shape in ((3, 2), (300, 7, 91), (5, PIECE + 1), (70_000,), (64, 32, 3, 3)):
-        w = torch.randn(shape, generator=g)
-        for a in (torch.rand(shape[0], *[1] * (len(shape) - 1), generator=g).double(), torch.tensor(0.3).double()):
-            assert torch.equal(scaled(w, a), (w.double() * a).to(w.dtype))
-    channels_last = torch.randn(64, 32, 9, 9, generator=g).to(memory_format=torch.channels_last)
-    assert torch.equal(scaled(channels_last, torch.tensor(2.0).double()), channels_last * 2)
+    w, a, shift = torch.randn(shape, generator=g), torch.rand(shape[0], generator=g).double() + 0.1, torch.randn(shape[0], generator=g)
+    before = w.clone()
+    made = Conv(w).scaled_after(a, shift)
+    exact = w.double() * a.reshape(-1, *[1] * (len(shape) - 1))
+    torch.testing.assert_close(made.w.double(), exact, rtol=2e-7, atol=0)  # two roundings to float32
+    assert torch.equal(w, before)
+    assert len(shape) != 4 or made.w.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_weights_are_laid_out_where_they_are_used_and_not_where_they_were_merged() -> None:
+    make, w = helper.make_node, np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
+    model = ox.load(_conv_net([make("Conv", ["x", "w"], ["h"]), make("BatchNormalization", ["h", *"abcd"], ["n"]), make("Relu", ["n"], ["y"])], w))
+    read, merged = (next(n.layer for n in graph.nodes if n.op == "Conv") for graph in (model.raw, model.graph))
+    assert read.w.is_contiguous() and not read.w.is_contiguous(memory_format=torch.channels_last)
+    assert merged.w.is_contiguous(memory_format=torch.channels_last)
+    ox.explain(model, np.ones((1, 3, 5, 5), np.float32), "gradient", target=[(0, 0, 0)], layers=["h"])  # which is computed again
+    assert read.w.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_weight_with_nan_or_infinity_is_refused_and_large_finite_ones_are_not() -> None:
@@ -89,3 +101,12 @@ def _dense(w: np.ndarray) -> onnx.ModelProto:
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [onnx.numpy_helper.from_array(w, "w")])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+def _conv_net(nodes: list[onnx.NodeProto], w: np.ndarray) -> bytes:
+    """x (N, 3, 5, 5) → y (N, 4, 3, 3), with weights w and the statistics a, b, c, d of four channels."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, 5, 5])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N", 4, 3, 3])
+    statistics = [onnx.numpy_helper.from_array(np.linspace(0.5, k, 4).astype(np.float32), v) for k, v in enumerate("abcd", 1)]
+    graph = helper.make_graph(nodes, "g", [x], [y], [onnx.numpy_helper.from_array(w, "w"), *statistics])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()

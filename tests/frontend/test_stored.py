@@ -176,12 +176,30 @@ def test_a_session_keeps_the_weights_that_it_looks_at() -> None:
     source = split(io.BytesIO(_two_dense().SerializeToString()))
     x = _random(np.float32, 3, 96)
     expected = session(Stored(source.whole())).run(None, {"x": x})[0]
-    runtime = session(source, once=True)
+    runtime = session(source)
     del source
     gc.collect()
     held = [torch.full((96, 96), torch.nan) for _ in range(64)]  # over anything that was freed
     np.testing.assert_array_equal(runtime.run(None, {"x": x})[0], expected)
     assert len(held) == 64
+
+
+def test_a_session_that_is_run_once_asks_for_the_weights() -> None:
+    source, x = split(io.BytesIO(_two_dense().SerializeToString())), _random(np.float32, 3, 96)
+    runtime = session(source, once=True)
+    weights = {n: w.numpy() for n, w in source.weights.items()}
+    assert weights and {i.name for i in runtime.get_inputs()} == {"x", *weights}
+    expected = session(Stored(source.whole())).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(runtime.run(None, {"x": x, **weights})[0], expected)
+
+
+def test_an_operator_that_insists_on_constants_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxplain.frontend.runtime._fed", lambda source: b"no model")
+    source, x = split(io.BytesIO(_two_dense().SerializeToString())), _random(np.float32, 3, 96)
+    runtime = session(source, once=True)
+    assert [i.name for i in runtime.get_inputs()] == ["x"]
+    np.testing.assert_array_equal(runtime.run(None, {"x": x})[0], session(source).run(None, {"x": x})[0])
+    assert ox.load(_two_dense().SerializeToString(), verify="always").inputs
 
 
 def test_a_wrong_weight_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

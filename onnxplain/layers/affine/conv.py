@@ -12,7 +12,7 @@ from ..kept import kept
 from ..kinds import Affine, Part
 from ..shapes import fold, unfold
 from .few_channels import convolved, is_slow, pixels_first
-from .merging import along, nothing_below_zero, scaled, shifted, weights_of
+from .merging import along, nothing_below_zero, shifted, weights_of
 from .patches import are_patches, patches_transpose
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
 from .subpixel import Subpixels, blocks_of, pays, subpixel_transpose
@@ -49,7 +49,7 @@ class Conv(Affine):
         self.groups = groups
         if border is not None and self.window.auto_pad in ("NOTSET", "VALID") and not any(self.window.pads):
             bias, border = shifted(bias, border.flatten(1).sum(1)), None
-        self.register_buffer("w", channels_last(weight))
+        self.register_buffer("w", weight)
         self.register_buffer("b", bias)
         self.register_buffer("border", border)
         self.pointwise = is_pointwise(self.window, weight, groups)
@@ -63,16 +63,21 @@ class Conv(Affine):
             return None
         return cls(w, node.constant(2), Window.read(node, w.shape[2:]), int(node.attr("group", 1)))
 
+    def lay_out(self) -> None:
+        with torch.inference_mode(False):
+            self.w = channels_last(self.w)
+
     def with_weight_bias(self, weight: Tensor, bias: Tensor | None, border: Tensor | None = None) -> Conv:
         """The same windows over other weights."""
         return Conv(weight, bias, self.window, self.groups, border)
 
     def scaled_after(self, scale: Tensor, shift: Tensor) -> Conv:
-        """scale ⊙ self(x) + shift, per output channel, as one convolution; computed in float64."""
+        """scale ⊙ self(x) + shift, per output channel, as one convolution; the bias computed in float64."""
         w, a = self.w, scale.double()
         b = shift.double() if self.b is None else self.b.double() * a + shift.double()
         border = None if self.border is None else (self.border.double() * along(a, 0, self.border)).to(w.dtype)
-        return self.with_weight_bias(scaled(w, along(a, 0, w)), b.to(w.dtype), border)
+        made = torch.empty_like(w, memory_format=torch.channels_last if w.dim() == 4 else torch.preserve_format)
+        return self.with_weight_bias(torch.mul(w, along(a.to(w.dtype), 0, w), out=made), b.to(w.dtype), border)
 
     def scaled_before(self, scale: Tensor, shift: Tensor) -> Conv:
         """self(scale ⊙ x + shift), per input channel, as one convolution; exact along zero-padded borders too."""
