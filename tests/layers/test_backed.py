@@ -13,6 +13,7 @@ from onnxplain.layers.elementwise.backed import Backed
 from onnxplain.layers.elementwise.functions import BY_OUTPUT, ByOutput
 from onnxplain.layers.elementwise.piecewise import Clip, ExponentialUnit, HardSigmoid, HardSwish, LeakyRelu, Relu
 from onnxplain.layers.elementwise.slopes import share
+from onnxplain.layers.elementwise.squashing import Sigmoid, Tanh
 from onnxplain.layers.kinds import Elementwise
 
 LAYERS: dict[str, tuple[Elementwise, Callable[[Tensor], Tensor]]] = {
@@ -27,8 +28,8 @@ LAYERS: dict[str, tuple[Elementwise, Callable[[Tensor], Tensor]]] = {
     "hard sigmoid": (HardSigmoid(0.2, 0.4, 1.5), lambda x: (0.2 * x + 0.4).clamp(0, 1.5)),
     "hard swish": (HardSwish(), lambda x: x * (x / 6 + 0.5).clamp(0, 1)),
     "hard swish of other numbers": (HardSwish(0.3, 0.4, 2.0), lambda x: x * (0.3 * x + 0.4).clamp(0, 2)),
-    "sigmoid": (ByOutput(BY_OUTPUT["Sigmoid"]), torch.sigmoid),
-    "tanh": (ByOutput(BY_OUTPUT["Tanh"]), torch.tanh),
+    "sigmoid": (Sigmoid(), torch.sigmoid),
+    "tanh": (Tanh(), torch.tanh),
     "sqrt": (ByOutput(BY_OUTPUT["Sqrt"]), lambda x: x.abs().sqrt()),
 }
 

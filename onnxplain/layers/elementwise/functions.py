@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..base import OnnxNode
 from ..kinds import Elementwise
-from ..shapes import has_room
 from . import slopes as s
 
 #: ≥ 0 for every x; ≥ 0 where x ≥ 0; neither
@@ -23,7 +22,6 @@ class Function(NamedTuple):
     derivative: Callable[[Tensor], Tensor]  # of x in BY_INPUT, of y in BY_OUTPUT
     slope: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # of x, x0, y, y0
     sign: Sign
-    kernel: Any = None  # of torch, for g ⊙ f′, where it has one
 
 
 def softplus(x: Tensor) -> Tensor:
@@ -37,13 +35,7 @@ def _step(f: Callable[[Tensor], Tensor]) -> Function:
 
 BY_OUTPUT: dict[str, Function] = {
     "Exp": Function(torch.exp, lambda y: y, lambda x, x0, y, y0: s.exp_slope(x, x0), "positive"),
-    "Sigmoid": Function(
-        torch.sigmoid, lambda y: y * (1 - y), lambda x, x0, y, y0: s.sigmoid_slope(x, x0), "positive", torch.ops.aten.sigmoid_backward
-    ),
     "Sqrt": Function(torch.sqrt, lambda y: 0.5 / y, lambda x, x0, y, y0: s.sqrt_slope(y, y0), "positive"),
-    "Tanh": Function(
-        torch.tanh, lambda y: 1 - y * y, lambda x, x0, y, y0: s.tanh_slope(x, x0), "kept", torch.ops.aten.tanh_backward
-    ),
 }
 
 BY_INPUT: dict[str, Function] = {
@@ -117,14 +109,6 @@ class ByOutput(Elementwise):
 
     def derivative(self, x: Tensor, y: Tensor) -> Tensor:
         return self.function.derivative(y)
-
-    def pull(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        kernel = self.function.kernel
-        return super().pull(g, x, y) if kernel is None else kernel.default(g, y)
-
-    def pull_over(self, g: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        kernel = self.function.kernel
-        return self.pull(g, x, y) if kernel is None or not has_room(g, y) else kernel.grad_input(g, y[None], grad_input=g)
 
     def slope(self, x: Tensor, x0: Tensor, y: Tensor, y0: Tensor) -> Tensor:
         return self.function.slope(x, x0, y, y0)
