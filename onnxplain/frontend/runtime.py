@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import onnx
@@ -20,45 +18,48 @@ from .stored import Stored
 
 #: settings of a session that is run once: weights packed for its kernels, or threads that wait for the next call, are of no use
 ONCE = {"session.disable_prepacking": "1", "session.intra_op.allow_spinning": "0"}
+#: operators that take weights which are not constant
+FED = frozenset({"Conv", "ConvTranspose", "Gather", "Gemm", "MatMul", "Transpose"})
 HALF = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
 
 
 def session(source: Stored, once: bool = False) -> Any:
     """An onnxruntime session on the CPU, without graph optimisations: one of them folds padding into max-pooling wrongly
-    on negative data. `once`: it is run a single time, and may ask for the large weights as inputs. Raises whatever
+    on negative data. `once`: it is run a single time, and may ask for large weights as inputs. Raises whatever
     onnxruntime raises; its errors have no common base."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
-    open_with = partial(ort.InferenceSession, sess_options=options, providers=["CPUExecutionProvider"])
+    rest, fed = source.rest, frozenset[str]()
     if once:
         for name, value in ONCE.items():
             options.add_session_config_entry(name, value)
-        with suppress(Exception):  # an operator may insist on constants
-            return open_with(_fed(source))
-    values = [ort.OrtValue.ortvalue_from_numpy(w.numpy()) for w in source.weights.values()]
+        if source.weights:
+            rest, fed = _fed(source)
+    stored = {name: w.numpy() for name, w in source.weights.items() if name not in fed}
+    values = [ort.OrtValue.ortvalue_from_numpy(w) for w in stored.values()]
     if values:
-        options.add_external_initializers(list(source.weights), values)
-    runtime = open_with(source.rest)
+        options.add_external_initializers(list(stored), values)
+    runtime = ort.InferenceSession(rest, options, providers=["CPUExecutionProvider"])
     runtime.looks_at = values
     return runtime
 
 
-def _fed(source: Stored) -> bytes:
-    """The model with its large weights as inputs: at those onnxruntime looks where they lie, of stored ones it makes copies."""
-    if not source.weights:
-        return source.rest
+def _fed(source: Stored) -> tuple[bytes, frozenset[str]]:
+    """The model with large weights as inputs, and their names: at inputs onnxruntime looks where they lie, of stored weights it
+    makes copies."""
     proto = parse(source)
     graph, inputs = proto.graph, {i.name for i in proto.graph.input}
-    small = [t for t in graph.initializer if t.name not in source.weights]
-    for t in graph.initializer:
-        if t.name in source.weights and t.name not in inputs:
-            graph.input.append(make_tensor_value_info(t.name, t.data_type, t.dims))
+    kept = {v for n in graph.node if n.op_type not in FED for v in reads(n)} | {o.name for o in graph.output}
+    fed = [t for t in graph.initializer if t.name in source.weights and t.name not in kept]
+    graph.input.extend(make_tensor_value_info(t.name, t.data_type, t.dims) for t in fed if t.name not in inputs)
+    names = frozenset(t.name for t in fed)
+    left = [t for t in graph.initializer if t.name not in names]
     del graph.initializer[:]
-    graph.initializer.extend(small)
-    return proto.SerializeToString()
+    graph.initializer.extend(left)
+    return proto.SerializeToString(), names
 
 
 def verifiable(file: File, built: Built) -> Stored | None:

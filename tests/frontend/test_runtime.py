@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, helper
 
 import onnxplain as ox
+from onnxplain.frontend.runtime import session
 from onnxplain.layers.affine.conv import Conv
 from tests.engine.models import CASES
 
@@ -110,3 +111,27 @@ def _conv_net(nodes: list[onnx.NodeProto], w: np.ndarray) -> bytes:
     statistics = [onnx.numpy_helper.from_array(np.linspace(0.5, k, 4).astype(np.float32), v) for k, v in enumerate("abcd", 1)]
     graph = helper.make_graph(nodes, "g", [x], [y], [onnx.numpy_helper.from_array(w, "w"), *statistics])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8).SerializeToString()
+
+
+def test_large_weights_are_inputs_of_a_session_that_is_run_once_where_operators_take_them() -> None:
+    make, r = helper.make_node, np.random.default_rng(0)
+    w, u = r.normal(size=(2, 80, 80)).astype(np.float32)
+    nodes = [make("MatMul", ["x", "w"], ["h"]), make("Add", ["u", "h"], ["a"]), make("MatMul", ["a", "u"], ["y"])]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [80, 80])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, "g", [x], [y], [onnx.numpy_helper.from_array(w, "w"), onnx.numpy_helper.from_array(u, "u")])
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    model = ox.load(proto.SerializeToString(), verify="always")
+    assert model.source is not None
+    runtime = session(model.source, once=True)
+    assert [i.name for i in runtime.get_inputs()] == ["x", "w"]  # Add reads u, too
+    data = r.normal(size=(80, 80)).astype(np.float32)
+    (alone,) = session(model.source).run(["y"], {"x": data})
+    np.testing.assert_array_equal(runtime.run(["y"], {"x": data, "w": w})[0], alone)
+
+
+def test_weights_in_half_precision_are_scaled_with_one_rounding() -> None:
+    g = torch.Generator().manual_seed(0)
+    w, a = torch.randn(8, 3, 3, 3, generator=g).half(), torch.rand(8, generator=g).double()
+    made = Conv(w).scaled_after(a, torch.zeros(8)).w
+    assert torch.equal(made, (w.float() * a.float().reshape(-1, 1, 1, 1)).half())

@@ -193,15 +193,6 @@ def test_a_session_that_is_run_once_asks_for_the_weights() -> None:
     np.testing.assert_array_equal(runtime.run(None, {"x": x, **weights})[0], expected)
 
 
-def test_an_operator_that_insists_on_constants_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("onnxplain.frontend.runtime._fed", lambda source: b"no model")
-    source, x = split(io.BytesIO(_two_dense().SerializeToString())), _random(np.float32, 3, 96)
-    runtime = session(source, once=True)
-    assert [i.name for i in runtime.get_inputs()] == ["x"]
-    np.testing.assert_array_equal(runtime.run(None, {"x": x})[0], session(source).run(None, {"x": x})[0])
-    assert ox.load(_two_dense().SerializeToString(), verify="always").inputs
-
-
 def test_a_wrong_weight_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """What onnxruntime looks at is what was read, before this library makes layers of it."""
     from onnxplain.layers.affine.linear import Linear

@@ -77,7 +77,8 @@ class Conv(Affine):
         b = shift.double() if self.b is None else self.b.double() * a + shift.double()
         border = None if self.border is None else (self.border.double() * along(a, 0, self.border)).to(w.dtype)
         made = torch.empty_like(w, memory_format=torch.channels_last if w.dim() == 4 else torch.preserve_format)
-        return self.with_weight_bias(torch.mul(w, along(a.to(w.dtype), 0, w), out=made), b.to(w.dtype), border)
+        a = a.to(torch.promote_types(w.dtype, torch.float32))  # half precision is rounded once
+        return self.with_weight_bias(torch.mul(w, along(a, 0, w), out=made), b.to(w.dtype), border)
 
     def scaled_before(self, scale: Tensor, shift: Tensor) -> Conv:
         """self(scale ⊙ x + shift), per input channel, as one convolution; exact along zero-padded borders too."""
