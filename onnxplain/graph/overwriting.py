@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable
 import torch
 from torch import Tensor
 
-from ..layers.additive import WeightedSum
 from ..layers.base import Layer
 from ..layers.kinds import Additive, Affine, Elementwise
 from ..layers.shapes import lie_alike
@@ -33,7 +32,7 @@ def overwriting(
     for n in nodes:
         if isinstance(n.layer, Elementwise) and n.layer.rectifies and n.inputs[0] in fresh:
             found[n.name] = torch.relu_
-        elif type(n.layer) is WeightedSum and n.layer.of_two and not fresh.isdisjoint(n.inputs):
+        elif isinstance(n.layer, Additive) and n.layer.of_two and not fresh.isdisjoint(n.inputs):
             found[n.name] = _sum_over_first if n.inputs[0] in fresh else _sum_over_second
     return found
 

@@ -24,7 +24,7 @@ class WeightedSum(Additive):
         self.op = op
         self.all_coefficients = {"Sub": (1.0, -1.0), "Mean": (1.0 / n,) * n}.get(op, (1.0,) * n)
         self.coefficients = tuple(self.all_coefficients[i] for i in self.slots)
-        self.of_two = op in ("Add", "Sum") and len(self.slots) == 2 == n  # x₁ + x₂
+        self.of_two = op in ("Add", "Sum") and len(self.slots) == 2 == n
 
     @classmethod
     def build(cls, node: OnnxNode) -> WeightedSum | None:

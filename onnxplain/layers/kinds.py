@@ -172,12 +172,13 @@ def alone(layer: Layer) -> TypeGuard[Elementwise]:
 class Additive(Bound):
     """y = Σᵢ cᵢ xᵢ + b, with broadcasting: a sum of several values; constant operands are the bias b.
 
-    A subclass gives `forward` and `coefficients`, one number per dynamic input.
+    A subclass gives `forward` and `coefficients`, one number per dynamic input. `of_two`: y = x₁ + x₂, and no more.
     """
 
     kind = "Additive"
     adjoint_reads: ClassVar[frozenset[str]] = frozenset()
     coefficients: tuple[float, ...]
+    of_two = False
 
     def terms(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """cᵢ xᵢ, each in its own shape."""
