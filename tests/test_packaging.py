@@ -32,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "conventions": {*KINDS, "onnxplain.rules", "onnxplain.graph"},
     "methods": {
         "onnxplain.conventions",
+        "onnxplain.layers.kept",
         "onnxplain.layers.shapes",
         "onnxplain.rules",
         "onnxplain.graph",

@@ -17,6 +17,7 @@ from ..graph.graph import Node
 from ..graph.pairing import Pairing, repeat_rows
 from ..graph.parting import passing
 from ..graph.plan import Backward, Forward, Trace
+from ..layers.kept import kept
 from ..rules.base import Relevances, Site
 from ..targets import Selection, expected
 from .base import Chunk, Method, Step
@@ -84,6 +85,7 @@ class Runner:
         return layouts(self.problem.layers, self.forward, self.context.n, self.fixed)
 
     def run(self) -> Results:
+        kept.next()
         results, limit = Results(self.context.n), bytes_from(self.max_memory)
         bounded = limit is not None and self.context.device.type == "cpu" and type(self.problem.clean) is Forward
         with torch.inference_mode(), GivingBack(int(AT_ONCE * (limit or 0))) if bounded else nullcontext():

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from onnxplain.layers.kept import Kept
+from onnxplain.layers.kept import IDLE, Kept
 from onnxplain.layers.kinds import negative_part, positive_part
 
 
@@ -46,6 +46,43 @@ def test_nothing_is_kept_beyond_the_budget(w):
     assert kept.room == 0
 
 
+def test_what_is_idle_for_long_makes_room_for_what_is_used(w):
+    kept = Kept(w.nbytes)
+    kept(w, positive_part)
+    for _ in range(IDLE):
+        kept.next()
+        assert kept(w, negative_part) is not kept(w, negative_part)  # made at every call: the other may be used again
+    kept.next()
+    assert kept(w, negative_part) is kept(w, negative_part)
+    kept.next()
+    assert torch.equal(kept(w, positive_part), w.clamp(min=0))
+    assert torch.equal(kept(w, negative_part), w.clamp(max=0))
+    assert kept.room == 0
+
+
+def test_the_parts_of_one_method_do_not_drive_each_other_out(w):
+    kept, weights = Kept(2 * w.nbytes), [w + i for i in range(3)]
+    first = [kept(v, positive_part) for v in weights]
+    for _ in range(3 * IDLE):
+        kept.next()
+        again = [kept(v, positive_part) for v in weights]
+    assert [a is b for a, b in zip(first, again, strict=True)] == [True, True, False]
+
+
+def test_methods_in_turn_keep_what_each_uses(w):
+    kept = Kept(2 * w.nbytes)
+    kept(w, positive_part)
+    other = kept(w + 1, positive_part)  # which goes with its weights
+    del other
+    gc.collect()
+    first = kept(w, negative_part)
+    for _ in range(3):
+        kept.next()
+        kept(w, positive_part)
+        kept.next()
+        assert kept(w, negative_part) is first
+
+
 def test_parts_go_with_their_weights():
     kept = Kept(1000)
     w = torch.ones(4)
@@ -53,7 +90,7 @@ def test_parts_go_with_their_weights():
     del w
     gc.collect()
     assert kept.room == 1000
-    assert not kept.made
+    assert not kept.parts
 
 
 def test_what_is_made_in_inference_mode_serves_outside_it(w):
