@@ -19,6 +19,8 @@ from ..graph.plan import Backward, Forward, Trace
 #: average over a walk's values; kernels have a price of their own, and each has work to do then (measured on nets of all kinds
 #: whose best chunks lie within a factor of two of this)
 CACHED_BYTES = 5 * 2**20
+#: targets beyond which samples are as welcome: what is made once for all targets of a walk is by then a small part
+MANY = 64
 #: and what all values of a walk may take when nothing is asked for
 MOST_BYTES = 256 * 2**20
 #: the same on an accelerator, whose kernels want more at a time than caches hold
@@ -64,7 +66,7 @@ class Need:
         row, target, out = (each * width // WIDTH for each in (self.row * traces, self.target, self.out))
         return replace(self, row=row, target=target, out=out, width=width)
 
-    def usual(self, rows: int, n_targets: int, budget: int, cached: int | None) -> tuple[int, int]:
+    def usual(self, rows: int, n_samples: int, n_targets: int, budget: int, cached: int | None) -> tuple[int, int]:
         """How many rows, `rows` at least, and targets a walk takes when nothing is asked for: all in `budget` bytes, and, where
         caches are to be kept to, a value and its relevance in `cached` on average."""
         row, target = max(self.row, 1), max(self.target, 1)
@@ -73,9 +75,10 @@ class Need:
             targets = max(1, targets)
             return max(rows, budget // (row + target * targets)), targets
         made = max(self.width * self.numbers, 1)
-        value = max(made // self.values, 1)
-        targets = max(1, min(targets, cached // (value * rows) - 1))
-        near = max(cached // value, PER_WEIGHT * self.weights // made) // (1 + targets)
+        pairs = cached * self.values // made
+        beside = max(rows, min(n_samples, pairs // (1 + MANY)))
+        targets = max(1, min(targets, pairs // beside - 1))
+        near = max(pairs, PER_WEIGHT * self.weights // made) // (1 + targets)
         return max(rows, min(near, budget // (row + target * targets))), targets
 
     def of(self, rows: int, targets: int) -> int:
@@ -249,7 +252,7 @@ def sizes(
             raise InputError(f"chunk_size={chunk_size!r}: give 'auto', samples, or (samples, targets), whole numbers >= 1")
         fit, targets = int(given[0]), min(int(given[1]), n_targets)
     else:
-        fit, targets = (usual or need).usual(rows, n_targets, roomy or MOST_BYTES, None if roomy else CACHED_BYTES)
+        fit, targets = (usual or need).usual(rows, n_samples, n_targets, roomy or MOST_BYTES, None if roomy else CACHED_BYTES)
     if max_memory is not None:
         targets = max(together, min(targets, group, need.targets(bound, rows)))
         fit = max(1, min(fit, need.rows(chosen, targets, group)))

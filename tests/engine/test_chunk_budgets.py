@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from onnxplain.methods.chunks import CACHED_BYTES, MOST_BYTES, PER_WEIGHT, Need, Sizes, sizes
+from onnxplain.methods.chunks import CACHED_BYTES, MANY, MOST_BYTES, PER_WEIGHT, Need, Sizes, sizes
 
 MB = 2**20
 #: MobileNetV2 at 224²: a hundred values of half a megabyte on average
@@ -33,6 +33,15 @@ def test_targets_go_together_before_samples_do() -> None:
     assert [found(SMALL, 8, n).targets for n in (1, 5, 10)] == [1, 5, 10]
     assert found(SMALL, 8, 1).samples == 8 > found(SMALL, 8, 10).samples
     assert 10 < found(SMALL, 8, 100).targets < 100
+
+
+def test_of_very_many_targets_no_more_go_together_than_leave_room_for_samples() -> None:
+    table = Need(row=6000, target=15000, numbers=1500, values=6)
+    few, some, many = (found(table, 1000, n) for n in (10, MANY, 1000))
+    assert (few.targets, some.targets) == (10, MANY)
+    assert many.samples >= 40
+    assert many.targets < 2 * MANY
+    assert found(table, 1, 1000).targets == 1000  # there are no other samples
 
 
 def test_a_deep_net_of_small_values_takes_all_that_fit_the_bound() -> None:
