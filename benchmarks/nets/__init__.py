@@ -2,6 +2,7 @@
 
 from .images import grey_conv, mobilenet, plain_conv, resnet50, small_conv, u_net, vgg16
 from .parts import Add, Concat, made
+from .recurrent import gru, lstm
 from .tables import chain, mlp, small_mlp
 from .through_onnx import as_onnx
 from .transformers import bert, gpt2, vit
@@ -14,6 +15,8 @@ __all__ = [
     "chain",
     "gpt2",
     "grey_conv",
+    "gru",
+    "lstm",
     "made",
     "mlp",
     "mobilenet",

@@ -25,7 +25,7 @@ class Captum(Peer):
     def knows(self, method: str) -> bool:
         if method not in self.methods or method in GRADIENTS:
             return method in self.methods
-        if holds(self.net, nn.LayerNorm, nn.ReLU6, nn.ConvTranspose2d, Concat):
+        if holds(self.net, nn.LayerNorm, nn.RNNBase, nn.ReLU6, nn.ConvTranspose2d, Concat):
             return False  # it has no rules for these and would fail, or take them for linear without a word
         return not (method in ("deeplift", "deepshap") and holds(self.net, Add))
 

@@ -34,7 +34,7 @@ class Zennit(Peer):
         return super().version()
 
     def knows(self, method: str) -> bool:
-        return method in self.methods and not (method in RULES and holds(self.net, nn.LayerNorm))
+        return method in self.methods and not (method in RULES and holds(self.net, nn.LayerNorm, nn.RNNBase))
 
     def run(self, ask: Ask) -> Tensor:
         with self._attributor(ask) as attributor:

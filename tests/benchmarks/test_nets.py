@@ -17,12 +17,15 @@ from benchmarks.ask import METHODS, Ask
 from benchmarks.contest import Net, differences
 from benchmarks.nets.images import UNet
 from benchmarks.nets.transformers import Transformer
+from benchmarks.peers import PEERS
 
 SMALL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "U-Net": (partial(UNet, 2, 3), (2, 3, 16, 16)),
     "BERT": (partial(nets.bert, 1, 64), (2, 4, 64)),
     "GPT-2": (partial(Transformer, 1, 64, 1, 5, True, True, 4), (2, 4, 64)),
     "convolutions": (partial(nets.plain_conv, 2, 4), (2, 3, 8, 8)),
+    "LSTM": (partial(nets.lstm, 3, 4, 2), (2, 5, 3)),
+    "GRU": (partial(nets.gru, 3, 4, 2), (2, 5, 3)),
     "table": (partial(nets.mlp, 5, 8, 2, 4), (3, 5)),
 }
 
@@ -33,6 +36,17 @@ def test_our_gradient_is_torchs(name: str) -> None:
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
     # constants of the file are float32: GELU's √½, the scale of attention
     assert differences(Net(make, x), Ask("gradient", x, (1,)), [])["autograd"] < 1e-6
+
+
+@pytest.mark.parametrize("library", PEERS)
+def test_nobody_explains_recurrence_by_rules_that_it_lacks(library: str) -> None:
+    """captum's LRP refuses; by the others' rules gates would be linear, and DeepLIFT would not add up."""
+    if PEERS[library].version() is None:
+        pytest.skip(f"{library} is not installed")
+    for name in ("LSTM", "GRU"):
+        peer = PEERS[library](nets.made(SMALL[name][0]))
+        assert peer.knows("gradient") == (library in ("captum", "zennit"))
+        assert not any(peer.knows(m) for m in ("epsilon", "zplus", "deeplift", "deepshap", "attnlrp"))
 
 
 @pytest.mark.parametrize("method", METHODS)
