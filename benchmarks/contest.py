@@ -72,7 +72,7 @@ def race(
     if len(ask.targets) > 1 and ask.method == "gradient":
         calls["autograd"] = partial(autograd, net.net, ask.x, ask.targets)
     calls |= {w: partial(peer.run, ask) for w, peer in net.peers(settings.libraries, ask.method).items()}
-    seen, failed = interleaved(calls, settings.rounds, settings.limit, ("floor", "onnxplain"))
+    seen, failed = interleaved(calls, settings.rounds, settings.limit, ("floor", "onnxplain", "products"))
     if "floor" in failed:
         raise RuntimeError(f"plain torch fails: {failed['floor']}")
     ratios = {w: ratio(seen, w, "floor") for w in seen if w != "floor"}

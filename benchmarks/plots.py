@@ -10,7 +10,11 @@ from .measured import Measured
 from .table import NAMES, WHO
 
 COLOURS = dict(
-    zip(WHO, ("#0b6e4f", "#62b58f", "#888888", "#e07a1f", "#3b6fb6", "#b03a8c", "#8c6d31", "#c0392b"), strict=True)
+    zip(
+        WHO,
+        ("#0b6e4f", "#62b58f", "#d4b106", "#888888", "#e07a1f", "#3b6fb6", "#b03a8c", "#8c6d31", "#c0392b"),
+        strict=True,
+    )
 )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import plots
+from .goals import GOALS
 from .measured import Measured
 from .scaling import jumps
 from .table import as_json, cells, markdown, said, text, verdict
@@ -26,7 +27,10 @@ def summary(rows: Sequence[Measured]) -> list[str]:
     missed = [(r, v) for r, v in judged if not v.met]
     noisy = sum(v.noise for _, v in judged)
     lines = [f"{len(missed)} of {len(judged)} targets missed; {noisy} verdicts within noise"]
-    lines += [f"missed: {r.case}, {r.method}: {_ours(r)}" + (" (within noise)" if v.noise else "") for r, v in missed]
+    lines += [
+        f"missed: {r.case}, {r.method}: {_ours(r)}" + (" (within noise)" if v.noise else "") + _beyond(r)
+        for r, v in missed
+    ]
     lines += [f"fails: {r.case}, {r.method}: {w}: {what}" for r in rows for w, what in r.failed.items()]
     return lines + [f"jumps: {jump}" for jump in jumps(rows)]
 
@@ -58,3 +62,11 @@ def shown(rows: Sequence[Measured], goals: bool) -> str:
 
 def _ours(row: Measured) -> str:
     return f"{v.median:.3g} {row.unit}" if (v := row.values.get("onnxplain")) else "no answer"
+
+
+def _beyond(row: Measured) -> str:
+    """That a target lies below what the floor's products take alone."""
+    goal, alone = GOALS.get((row.case, row.method)), row.values.get("products")
+    if goal is None or goal.limit is None or alone is None or alone.median <= goal.limit:
+        return ""
+    return f"; the products alone take {alone.median:.3g}"

@@ -33,7 +33,7 @@ NAMES = {
     "import": "import onnxplain",
     "help": "onnxplain --help",
 }
-WHO = ("onnxplain", "explain()", "autograd", "captum", "zennit", "shap", "tangermeme", "lxt")
+WHO = ("onnxplain", "explain()", "products", "autograd", "captum", "zennit", "shap", "tangermeme", "lxt")
 FLOORS = {"floors": "", "floors per target": "", "µs per node": " µs", "MB": " MB"}
 Line = tuple[str, ...]
 

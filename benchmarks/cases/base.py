@@ -16,6 +16,8 @@ from ..clock import Call, Spread
 from ..contest import Net, differences, race
 from ..job import Job, Settings
 from ..measured import Measured
+from ..peers import autograd
+from ..products import products
 
 IMAGES = ("gradient", "epsilon", "zplus", "alpha2beta1", "gamma", "deeplift")
 FEW = ("gradient", "epsilon", "deeplift")
@@ -65,13 +67,12 @@ def measure(case: Case, method: str, settings: Settings) -> Measured:
     net, ask = net_of(case), case.ask(method)
     settings = replace(settings, libraries=tuple(w for w in settings.libraries if w not in case.without))
     compared = differences(net, ask, settings.libraries) if case.compared else {}
+    alone = products(partial(autograd, net.net, ask.x, ask.targets[:1]), net.net.parameters())
+    calls: dict[str, Call] = {} if alone is None else {"products": alone}
     if not case.per_node:
-        result = race(net, ask, settings)
+        result = race(net, ask, settings, calls)
         return Measured("speed", case.name, method, "floors", result.values, result.floor_ms, compared, result.failed)
-    calls: dict[str, Call] = {
-        "onnxplain": ours.walk(net.model, ask),
-        "explain()": partial(ours.explain, net.model, ask),
-    }
+    calls |= {"onnxplain": ours.walk(net.model, ask), "explain()": partial(ours.explain, net.model, ask)}
     result = race(net, ask, settings, calls)
     micro = 1e3 * result.floor_ms / len(net.model.graph.nodes)  # per node, of one floor
     values = {w: v.times(micro) for w, v in result.values.items()} | {"autograd": Spread(micro, micro, micro)}
