@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..layers.base import Layer
 from ..layers.kinds import Additive, Affine, Elementwise
-from ..layers.shapes import lie_alike
+from ..layers.shapes import sum_over
 from .graph import Node
 
 
@@ -33,17 +33,12 @@ def overwriting(
         if isinstance(n.layer, Elementwise) and n.layer.rectifies and n.inputs[0] in fresh:
             found[n.name] = torch.relu_
         elif isinstance(n.layer, Additive) and n.layer.of_two and not fresh.isdisjoint(n.inputs):
-            found[n.name] = _sum_over_first if n.inputs[0] in fresh else _sum_over_second
+            found[n.name] = sum_over if n.inputs[0] in fresh else _sum_over_second
     return found
 
 
-def _sum_over_first(a: Tensor, b: Tensor) -> Tensor:
-    """a + b, over a where it lies as their sum would."""
-    return a.add_(b) if lie_alike(a, b) else a + b
-
-
 def _sum_over_second(a: Tensor, b: Tensor) -> Tensor:
-    return b.add_(a) if lie_alike(a, b) else a + b
+    return sum_over(b, a)
 
 
 def _makes_anew(layer: Layer) -> bool:

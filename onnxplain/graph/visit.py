@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ..layers.base import Layer
-from ..layers.shapes import lie_alike
+from ..layers.shapes import sum_over
 from ..rules.base import Mixed, Prepared, Relevances, Rule, Single, Site
 from .graph import Node
 from .pairing import Pairing, steady
@@ -133,13 +133,8 @@ def add(relevance: list[Tensor | None], owned: list[bool], slot: int, p: Tensor,
     if before is None:
         relevance[slot], owned[slot] = p, mine
     else:
-        relevance[slot] = _sum(p, before) if mine else _sum(before, p) if owned[slot] else before + p
+        relevance[slot] = sum_over(p, before) if mine else sum_over(before, p) if owned[slot] else before + p
         owned[slot] = True
-
-
-def _sum(own: Tensor, other: Tensor) -> Tensor:
-    """Their sum, written over the first where it would lie there as it does."""
-    return own.add_(other) if lie_alike(own, other) else other + own
 
 
 def sending(node: Node, rule: Rule, alone: bool) -> tuple[bool, bool]:

@@ -74,10 +74,10 @@ def has_room(g: Tensor, y: Tensor) -> bool:
     return g.numel() > FEW and g.shape[1:] == y.shape and g.dtype == y.dtype and not (g.requires_grad or y.requires_grad)
 
 
-def lie_alike(own: Tensor, other: Tensor) -> bool:
-    """Whether their sum may be written over the first, which nobody else holds, and lies there as it would lie anew."""
+def sum_over(own: Tensor, other: Tensor) -> Tensor:
+    """Their sum, written over the first, which nobody else holds, where it lies there as it would lie anew."""
     alike = own.numel() > FEW and own.shape == other.shape and own.stride() == other.stride() and own.dtype == other.dtype
-    return alike and not (own.requires_grad or other.requires_grad)
+    return own.add_(other) if alike and not (own.requires_grad or other.requires_grad) else other + own
 
 
 def positive_axis(axis: int, rank: int) -> int:
