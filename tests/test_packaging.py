@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "onnxplain"
 CONVERTERS = ROOT / "converters" / "onnxplain_converters"
-KINDS = {f"onnxplain.layers.{m}" for m in ("base", "block", "control", "kinds", "masked", "shapes")}
+KINDS = {f"onnxplain.layers.{m}" for m in ("base", "block", "control", "kinds", "laid", "masked", "shapes")}
 
 #: part → what it may import of onnxplain, by prefix (itself and errors always); CONTRIBUTING.md draws this
 ARROWS: dict[str, set[str]] = {

@@ -15,6 +15,7 @@ from ..errors import InputError, RuleError, first_line
 from ..layers.base import Layer
 from ..layers.control import Control
 from ..layers.kinds import Elementwise
+from ..layers.laid import Laid
 from ..layers.shapes import stand_in
 from ..rules.base import Hot, Rule, Single
 from .folding import fold
@@ -67,8 +68,7 @@ class Forward:
     ) -> None:
         wanted = [v for v in wanted if v not in graph.constants]
         self.nodes = graph.ancestors(wanted, stop=feeds)
-        for part in (m for n in self.nodes for m in n.layer.modules() if isinstance(m, Layer)):
-            part.lay_out()
+        lay_out(graph)
         self.feeds = tuple(feeds)
         self.wanted = tuple(wanted)
         self.constants = dict(graph.constants)
@@ -117,6 +117,13 @@ class Forward:
                 "do all inputs have the shapes the model was made for?"
             ) from error
         return Trace(slots, self.index)
+
+
+def lay_out(graph: Graph) -> None:
+    """Puts the constants of all layers in the order that they are read in fastest."""
+    laid = Laid()
+    for part in (m for n in graph.nodes for m in n.layer.modules() if isinstance(m, Layer)):
+        part.lay_out(laid)
 
 
 #: a node, its function, the slot it reads (or what takes several from theirs), the slot it fills (or several), those

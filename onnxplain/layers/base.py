@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
+from .laid import Laid
 from .shapes import Place, Shape
 
 Cotangents = Sequence[Tensor | None]
@@ -167,9 +168,9 @@ class Layer(torch.nn.Module):
         """Whether dynamic input i can carry relevance (a condition, an index or a shape cannot)."""
         return True
 
-    def lay_out(self) -> None:
-        """Puts constants in the order that they are read in fastest. A hook, called before the first pass: a layer that is
-        merged into another has none."""
+    def lay_out(self, laid: Laid) -> None:
+        """Puts constants in the order that they are read in fastest. A hook, called before the first pass, when nothing is merged any
+        more; constants that several layers share stay shared by `laid`."""
 
     def settle(self, inputs: Sequence[Tensor]) -> Layer:
         """The layer that rules see at these inputs: this one, unless its constants depend on them (a size, say)."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from ..base import OnnxNode
 from ..kept import kept
 from ..kinds import Affine, Part
+from ..laid import Laid
 from ..shapes import fold, unfold
 from .few_channels import convolved, is_slow, pixels_first
 from .merging import along, nothing_below_zero, shifted, weights_of
@@ -63,9 +64,8 @@ class Conv(Affine):
             return None
         return cls(w, node.constant(2), Window.read(node, w.shape[2:]), int(node.attr("group", 1)))
 
-    def lay_out(self) -> None:
-        with torch.inference_mode(False):
-            self.w = channels_last(self.w)
+    def lay_out(self, laid: Laid) -> None:
+        self.w = laid(self.w, channels_last)
 
     def with_weight_bias(self, weight: Tensor, bias: Tensor | None, border: Tensor | None = None) -> Conv:
         """The same windows over other weights."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..base import OnnxNode
 from ..kept import kept
 from ..kinds import Affine, Part
+from ..laid import Laid
 from ..shapes import fold, unfold
 from .conv import BACKWARD, FORWARD
 from .merging import along, nothing_below_zero, weights_of
@@ -58,9 +59,12 @@ class ConvTranspose(Affine):
         self.groups = groups
         self.output_padding = tuple(output_padding or (0,) * self.window.rank)
         self.output_shape = None if output_shape is None else tuple(output_shape)
-        self.register_buffer("w", channels_last(weight))
+        self.register_buffer("w", weight)
         self.register_buffer("b", bias)
         self.register_buffer("border", border)
+
+    def lay_out(self, laid: Laid) -> None:
+        self.w = laid(self.w, channels_last)
 
     @classmethod
     def build(cls, node: OnnxNode) -> ConvTranspose | None:
