@@ -38,7 +38,9 @@ WIDTH = 4
 #: the share of `max_memory` that one walk may take, and what is planned for where there is a choice: the rest is for what
 #: kernels make for themselves, and for gaps between what is allocated
 PLANNED, CHOSEN = 1.0, 0.5
-#: and the share of it after which what was freed goes back to the system
+#: how many targets are tried to see what one more takes, in units of the fewest
+TRIED = 16
+#: and the share of `max_memory` after which what was freed goes back to the system
 AT_ONCE = 1 / 32
 #: what a walk over differences takes beyond what its operations tell: on VGG-16 they say 241 MB, and the process grows by 320
 DIFFERENCES = 4 / 3
@@ -145,14 +147,18 @@ def as_foreseen(need: Need, trace: Trace, rows: int) -> bool:
     return sum([x.numel() for x in trace.slots if x is not None]) <= rows * need.numbers
 
 
-def metered(peak: Callable[[int, int], int], fixed: int | None, targets: int, limit: int) -> Need:
+def metered(peak: Callable[[int, int], int], fixed: int | None, targets: int, limit: int, n_targets: int) -> Need:
     """What walks need, from what they were seen to need: `peak(rows, targets)` of one walk. `fixed`: the number of rows, where
-    no other is possible; `targets`: the fewest. What would exceed the limit is not tried."""
+    no other is possible; `targets`: the fewest, of `n_targets` altogether. What would exceed the limit is not tried."""
     rows = fixed or 1
     least = peak(rows, targets)
     if 2 * least > CHOSEN * limit:  # taken for what grows with everything
         return Need(0, -(-least // (rows * targets)))
-    target = max(0, peak(rows, 2 * targets) - least) // (rows * targets)
+    # of few targets the peak may be elsewhere than of many, and it grows faster the more there are
+    many = min(TRIED, n_targets // targets, int(CHOSEN * limit // max(least, 1)))
+    few = max(1, many // 2)
+    less, most = (peak(rows, k * targets) if k > 1 else least for k in (few, many))
+    target = max(0, most - less) // (rows * targets * (many - few)) if many > few else 0
     more = least if fixed else max(0, peak(2 * rows, targets) - least)
     row = max(0, more // rows - targets * target)
     return Need(row, target, max(0, least - rows * (row + targets * target)))
@@ -216,6 +222,11 @@ def given_rows(chunk_size: Any) -> int:
     return int(rows) if isinstance(rows, (int, np.integer)) and rows >= 1 else 1
 
 
+def even(n: int, most: int) -> int:
+    """The size of chunks of n that have no more than `most`: as few as can be, and alike."""
+    return -(-n // -(-n // most))
+
+
 def sizes(
     need: Need,
     n_samples: int,
@@ -256,5 +267,5 @@ def sizes(
     if max_memory is not None:
         targets = max(together, min(targets, group, need.targets(bound, rows)))
         fit = max(1, min(fit, need.rows(chosen, targets, group)))
-    some = -(-n_samples // -(-n_samples // fit)) if auto else min(fit, n_samples)  # as few chunks of one size
+    some = even(n_samples, fit) if auto else min(fit, n_samples)
     return Sizes(fixed or some, targets, fixed or fit, group)

@@ -30,6 +30,7 @@ from .chunks import (
     Sizes,
     as_foreseen,
     bytes_from,
+    even,
     given_rows,
     measure,
     metered,
@@ -50,8 +51,8 @@ from .sums import Differences, Sums
 PILOT_BYTES = 256 * 2**10
 #: how many chunks' samples the first forward pass may have and still be walked as one
 FIRST_CHUNKS = 8
-#: and how many there are at least where nodes run step by step: a step takes as long for them as for one
-STEPPED_ROWS = 16
+#: and how many there are at least where nodes run step by step, and what they take up: a step takes as long for many as for one
+STEPPED_ROWS, STEPPED_BYTES = 16, 4 * 2**20
 #: sees every node of every walk: (node, site, relevance at its outputs, at its inputs, weights of the repetitions)
 AuditSink = Callable[[Node, Site, Relevances, Relevances, Tensor | None], None]
 
@@ -129,8 +130,8 @@ class Runner:
         if self.chunk_size != "auto":
             return min(self.context.n, given_rows(self.chunk_size))
         each = sum(x[:1].nbytes for n, x in self.context.feeds.items() if self.problem.inputs[n].batch_axis is not None)
-        least = STEPPED_ROWS if self.stepped else 1
-        return min(self.context.n, max(least, PILOT_BYTES // max(each, 1)))
+        least, room = (STEPPED_ROWS, STEPPED_BYTES) if self.stepped else (1, PILOT_BYTES)
+        return even(self.context.n, max(least, room // max(each, 1)))
 
     @cached_property
     def stepped(self) -> bool:
@@ -204,7 +205,7 @@ class Runner:
         if free and self.fixed is None and self.roomy is None:
             return usual_sizes(need, self.context.n, n_targets, together)
         if limit is not None:
-            need = dataclasses.replace(metered(self._peak, self.fixed, together, limit), out=need.out)
+            need = dataclasses.replace(metered(self._peak, self.fixed, together, limit, n_targets), out=need.out)
         return sizes(need, self.context.n, n_targets, self.chunk_size, limit, self.fixed, self.roomy, together, usual)
 
     def _read(self, trace: Trace) -> list[str]:

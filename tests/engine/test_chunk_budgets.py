@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from onnxplain.methods.chunks import CACHED_BYTES, MANY, MOST_BYTES, PER_WEIGHT, Need, Sizes, sizes
+from onnxplain.methods.chunks import CACHED_BYTES, MANY, MOST_BYTES, PER_WEIGHT, TRIED, Need, Sizes, metered, sizes
 
 MB = 2**20
 #: MobileNetV2 at 224²: a hundred values of half a megabyte on average
@@ -76,3 +76,30 @@ def test_a_bound_is_kept_whatever_would_be_taken_else() -> None:
     for limit in (50, 100, 200):
         took = sizes(MOBILE, 100, 1, "auto", limit * MB, None)
         assert MOBILE.of(took.samples, took.targets) <= limit * MB
+
+
+@pytest.mark.parametrize("n_targets", [1, 2, 3, 10, 100])
+def test_what_many_targets_need_is_told_by_several_where_one_has_its_peak_elsewhere(n_targets: int) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def peak(rows: int, targets: int) -> int:
+        seen.append((rows, targets))
+        return rows * max(6 * MB, targets * MB)
+
+    need = metered(peak, None, 1, 2**30, n_targets)
+    assert max(seen) == (2, 1) and all(targets <= min(n_targets, TRIED) for _, targets in seen)
+    for rows in (1, 2, 7):
+        assert peak(rows, n_targets) <= need.of(rows, n_targets) <= 1.4 * peak(rows, n_targets)
+
+
+def test_what_is_tried_stays_below_the_limit() -> None:
+    for limit in range(4 * MB, 60 * MB, MB):
+        seen = [0]
+
+        def peak(rows: int, targets: int, seen: list[int] = seen) -> int:
+            seen.append(rows * targets * MB)
+            return seen[-1]
+
+        assert metered(peak, None, 1, limit, 100).of(3, 10) >= 30 * MB
+        assert max(seen) <= limit / 2
+    assert metered(lambda rows, targets: 0, None, 1, 2**30, 10) == Need(0, 0)
