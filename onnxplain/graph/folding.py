@@ -35,7 +35,7 @@ def fold(
     """Two visits at once, where relevance is one row (T, 1, …) so far, all pairs meet at `first`, and `then` is the dense layer
     that made what it reads; else False, and nothing is done."""
     layer = then.node.layer
-    if first.pointwise is None or not first.pointwise.scales or not isinstance(layer, Affine) or not layer.picks:
+    if first.pointwise is None or first.pointwise.factors is None or not isinstance(layer, Affine) or not layer.picks:
         return False
     if then.direct != layer.adjoint or not then.frees or len(first.frees) != 1 or [s for _, s in first.leaves] != list(then.arrives):
         return False

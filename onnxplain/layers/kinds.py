@@ -201,6 +201,7 @@ class Routing(Bound):
     kind = "Routing"
     adjoint_reads: ClassVar[frozenset[str]] = frozenset()
     joined: int | None = None  # the axis along which all its operands lie one after the other, where they do
+    cut: int | None = None  # the axis along which its outputs are all of its only input, one after the other, where they are
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         constants = [getattr(self, f"constant_{i}") for i in self.constant_slots]

@@ -77,12 +77,29 @@ class Site:
 class Prepared(NamedTuple):
     """A rule in two. `parts`: what it takes from the values alone, each as many rows as they have, so that it can be made
     for many steps at once; `apply`: what it then does with relevance, and with the rows of one step; `over`: the same, where it
-    may write over the relevance. `scales`: that is to multiply relevance by the only part, number by number."""
+    may write over the relevance.
+
+    What it comes to, where that can be said from the parts: `factors`, one for each input, numbers or tensors by which relevance is
+    multiplied, number by number, on its way there, or None where nothing goes; `around`, of an Affine layer, by what relevance is
+    multiplied before and after Jᵀ, if at all; `own`: it is the layer's own adjoint.
+    """
 
     parts: Callable[[Site], Sequence[Tensor]]
     apply: Callable[[Relevances, Sequence[Tensor]], Relevances]
     over: Callable[[Relevances, Sequence[Tensor]], Relevances] | None = None
-    scales: bool = False
+    factors: Callable[[Sequence[Tensor]], Sequence[Tensor | float | None]] | None = None
+    around: Callable[[Sequence[Tensor]], tuple[Tensor | None, Tensor | None]] | None = None
+    own: bool = False
+
+
+def factors_of(apply: Callable[[Relevances, Sequence[Tensor]], Relevances]) -> Callable[[Sequence[Tensor]], list[Tensor | None]]:
+    """`Prepared.factors` of an `apply` that only multiplies: what it makes of ones."""
+
+    def factors(parts: Sequence[Tensor]) -> list[Tensor | None]:
+        ones = parts[0].new_ones((1,) * (1 + parts[0].dim()))
+        return [None if p is None else p[0] for p in apply((ones,), parts)]
+
+    return factors
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from ..layers.kinds import (
 )
 from ..layers.shapes import sum_to
 from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Sends, Single, Site, only, ratio, require_one_of
-from .gradient import Adjoint, adjoint_sends, scaled
+from .gradient import Adjoint, adjoint_sends, multiplied, scaled, transposed
 from .steering import chosen, comparable, moved, steered
 from .temporaries import times_over
 from .trees import interventional
@@ -62,12 +62,11 @@ class Rescale(Rule):
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         if isinstance(layer, LINEAR) and not steered(layer):
-            n = len(active)
-            return Prepared(lambda at: [*at.inputs, *at.outputs], lambda r, v: layer.adjoint(r, v[:n], v[n:]))
+            return transposed(layer, len(active))
         if isinstance(layer, Elementwise) and type(layer).multipliers is Elementwise.multipliers:
             return scaled(lambda at: layer.slope(_here(at)[0], _there(at)[0], _here(at)[1], _there(at)[1]))
         if isinstance(layer, Bilinear):
-            return Prepared(_middle, lambda r, v: tuple(layer.partial(only(r), v, i) for i in range(len(v))))
+            return multiplied(layer, _middle)
         return None
 
     def sends(self, layer: Layer) -> Sends:

@@ -9,8 +9,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from ..layers.base import Layer
-from ..layers.kinds import Affine, Elementwise, Pooling, Product, Routing, alone
-from .base import Hot, Prepared, Relevances, Rule, Sends, Single, Site, only
+from ..layers.kinds import Additive, Affine, Bilinear, Elementwise, Pooling, Product, Routing, alone
+from .base import Hot, Prepared, Relevances, Rule, Sends, Single, Site, factors_of, only
 from .temporaries import times_owned
 
 
@@ -54,9 +54,11 @@ class Adjoint(Rule):
         return None
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
-        if not isinstance(layer, Elementwise) or type(layer).adjoint is not Elementwise.adjoint:
-            return None
-        return scaled(lambda at: layer.derivative(at.inputs[0], at.outputs[0]))
+        if isinstance(layer, Elementwise) and type(layer).adjoint is Elementwise.adjoint:
+            return scaled(lambda at: layer.derivative(at.inputs[0], at.outputs[0]))
+        if isinstance(layer, Bilinear):
+            return multiplied(layer, lambda at: at.inputs)
+        return transposed(layer, len(active)) if isinstance(layer, (Affine, Additive, Routing)) else None
 
     def reads(self, layer: Layer) -> frozenset[str]:
         return layer.adjoint_reads
@@ -79,5 +81,28 @@ def scaled(factor: Callable[[Site], Tensor]) -> Prepared:
         lambda at: (factor(at),),
         lambda r, parts: (only(r) * parts[0],),
         lambda r, parts: (times_owned(only(r), parts[0]),),
-        scales=True,
+        factors=lambda parts: parts,
     )
+
+
+def multiplied(layer: Bilinear, at_values: Callable[[Site], Sequence[Tensor]]) -> Prepared:
+    """R_a = R ∂/∂a of a product at these values of its factors."""
+
+    def apply(r: Relevances, values: Sequence[Tensor]) -> Relevances:
+        return tuple([layer.partial(only(r), values, i) for i in range(len(values))])
+
+    return Prepared(at_values, apply, factors=factors_of(apply) if layer.entrywise else None)
+
+
+def transposed(layer: Layer, n: int) -> Prepared:
+    """The adjoint of a layer of n inputs, which looks at no number of theirs."""
+
+    def apply(r: Relevances, values: Sequence[Tensor]) -> Relevances:
+        return layer.adjoint(r, values[:n], values[n:])
+
+    made = Prepared(lambda at: [*at.inputs, *at.outputs], apply, own=True)
+    if isinstance(layer, Affine) and type(layer).adjoint is Affine.adjoint:
+        return made._replace(around=lambda values: (None, None))
+    if isinstance(layer, Additive) and type(layer).adjoint is Additive.adjoint:
+        return made._replace(factors=lambda values: layer.coefficients)
+    return made

@@ -25,6 +25,7 @@ from .base import (
     Rule,
     Single,
     Site,
+    factors_of,
     only,
     ratio,
     require,
@@ -151,6 +152,9 @@ class Pass(Rule):
     def single(self, layer: Layer, rectified: bool) -> Single:
         return (lambda r, x, y: r) if alone(layer) else (lambda r, x, y: pass_to(r, x))
 
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared:
+        return Prepared(lambda at: at.inputs, lambda r, v: _passed(r, v, ()), factors=lambda v: (1.0, *[None] * (len(v) - 1)))
+
     def reads(self, layer: Layer) -> frozenset[str]:
         return NOTHING
 
@@ -206,6 +210,7 @@ def contributions(layer: Layer, active: Sequence[bool], epsilon: float, bias: Bi
         return Prepared(
             lambda at: (at.inputs[0], inverse(at)),
             lambda r, parts: (parts[0] * layer.transpose(only(r) * parts[1], parts[0]),),
+            around=lambda parts: (parts[1], parts[0]),
         )
     if not isinstance(layer, Additive):
         return None
@@ -221,7 +226,7 @@ def contributions(layer: Layer, active: Sequence[bool], epsilon: float, bias: Bi
             out[i] = sum_to(only(r) * share, parts[i].shape)
         return tuple(out)
 
-    return Prepared(shares, apply)
+    return Prepared(shares, apply, factors=factors_of(apply))
 
 
 def by_contribution(at: Site, r: Tensor, epsilon: float, bias: Bias) -> Relevances:

@@ -72,6 +72,7 @@ class Signal(Rule):
         return Prepared(
             lambda at: at.inputs,
             lambda r, xs: tuple(pass_to(only(r), x) if s else None for s, x in zip(signals, xs, strict=True)),
+            factors=lambda xs: [1.0 if s else None for s in signals],
         )
 
     def reads(self, layer: Layer) -> frozenset[str]:

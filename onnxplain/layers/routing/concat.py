@@ -47,6 +47,7 @@ class Split(Routing):
         sizes = Ints(node, "split", 1)
         super().__init__(*unread(node, (sizes,)))
         self.sizes, self.axis = sizes, int(node.attr("axis", 0))
+        self.cut = None if sizes.dynamic else self.axis
         self.pieces = int(node.attr("num_outputs", node.n_outputs))
 
     def keeps_rows(self) -> bool:
