@@ -32,8 +32,9 @@ class Calls:
         self.size += 1
         return self.size - 1
 
-    def number(self, visit: Visit, shares: Shares, like: Tensor) -> int:
-        """The number of the relevance that these shares are, made by a call unless there is one; `like`: as for `Ready`."""
+    def number(self, visit: Visit | None, shares: Shares, like: Tensor) -> int:
+        """The number of the relevance that these shares are, made by a call unless there is one; `like`: as for `Ready`. Where no node
+        is passed they are what arrived."""
         if (number := itself(shares)) is not None:
             return number
         if id(shares) not in self._made:
@@ -43,6 +44,7 @@ class Calls:
             def call(relevance: list[Tensor | None], k: int) -> None:
                 relevance[to] = made(k, relevance)
 
+            assert visit is not None
             self.calls.append((visit, call))
         return self._made[id(shares)][1]
 

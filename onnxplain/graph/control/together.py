@@ -67,7 +67,7 @@ class Together:
                     found[slots[i]] = calls.sum(visit, found.get(slots[i]), shares, site.inputs[i])
         last = back.visits[-1] if back.visits else None
         ends = [(v, found[index[v]]) for v in back.wanted if index[v] in found]
-        self.wanted = tuple((v, calls.number(last, shares, trace[v])) for v, shares in ends if last is not None)
+        self.wanted = tuple((v, calls.number(last, shares, trace[v])) for v, shares in ends)
         self.calls, self.size = calls.calls, calls.size
 
     def _passed(self, calls: Calls, visit: Visit, site: Site, given: Sequence[Shares | None]) -> list[tuple[int, Shares]]:

@@ -26,6 +26,9 @@ class Concat(Routing):
     def build(cls, node: OnnxNode) -> Concat:
         return cls(node)
 
+    def keeps_rows(self) -> bool:
+        return (self.axis == -1 or self.axis > 0) and not self.constant_slots
+
     def forward(self, *inputs: Tensor) -> Tensor:
         return torch.cat(self.full(inputs), self.axis)
 
