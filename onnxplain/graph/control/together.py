@@ -93,9 +93,7 @@ class Together:
         """The rule as a function of relevances and a step's part of what was made ready; those parts."""
         if prepared is not None:
             return prepared.apply, self._columns(prepared.parts(site))
-        n, direct, rule = len(site.inputs), visit.direct, visit.rule
-        if direct is not None and site.inputs0 is None:
-            return lambda r, v: direct(r, v[:n], v[n:]), self._columns([*site.inputs, *site.outputs])
+        rule = visit.rule
         return lambda r, at: rule(at, r), self._sites(site)
 
     def _sites(self, site: Site) -> list[Site]:
