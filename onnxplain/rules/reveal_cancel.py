@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from ..layers.base import Layer
 from ..layers.block import Block
 from ..layers.kinds import Elementwise
 from ..layers.shapes import sum_to
-from .base import INPUTS_AND_OUTPUTS, Relevances, Rule, Sends, Single, Site, only
+from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Sends, Single, Site, only
 from .deeplift import Rescale
 from .temporaries import times_over
 
@@ -52,6 +52,9 @@ class RevealCancel(Rule):
 
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return None if isinstance(layer, Block) else self.rescale.single(layer, rectified)
+
+    def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
+        return None if isinstance(layer, Block) else self.rescale.prepared(layer, active)
 
     def sends(self, layer: Layer) -> Sends:
         return "shared" if isinstance(layer, Block) else self.rescale.sends(layer)
