@@ -115,7 +115,7 @@ class Linear(Affine):
                 return self._of_few(x)
             if b is not None and x.dim() == 2:
                 return torch.addmm(b, x, self.w)
-            return torch.nn.functional.linear(x.contiguous(), self.w.mT, b)  # else it would take many products instead of one
+            return torch.nn.functional.linear(_as_one(x), self.w.mT, b)
         y = self._product(x, self.w)
         return y if self.b is None else y + self.b
 
@@ -136,7 +136,7 @@ class Linear(Affine):
         if self.flip:
             x = x.mT
         if self.side == "right":
-            y = x @ w
+            y = (_as_one(x) if w.dim() == 2 else x) @ w
             return y.squeeze(-1) if self.vector else y
         y = w @ x
         return y.squeeze(-2 if x.dim() > 1 else -1) if self.vector else y
@@ -144,7 +144,7 @@ class Linear(Affine):
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
         w = weights_of(self.w, part)
         if self.plain:
-            return torch.nn.functional.linear(r, w)
+            return torch.nn.functional.linear(_as_one(r), w)
         w = w.mT
         shape = like.mT.shape if self.flip else like.shape
         if self.side == "right":
@@ -178,7 +178,7 @@ class Linear(Affine):
         if not self.plain:
             return self.transpose
         w = self.w.mT
-        return lambda r, like: torch.matmul(r, w)
+        return lambda r, like: torch.matmul(_as_one(r), w)
 
     def bias(self, like: Tensor) -> Tensor | None:
         return self.b
@@ -195,3 +195,8 @@ class Linear(Affine):
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
         return all(inputs) and nothing_below_zero(self.w, self.b)
+
+
+def _as_one(x: Tensor) -> Tensor:
+    """x with rows that lie as those of one matrix: torch makes one product for each slice of others, and a copy of W for each."""
+    return x if x.dim() == 2 else x.contiguous()
