@@ -19,6 +19,7 @@ from .fuse_sigmoid import fuse_sigmoid
 from .fuse_silu import fuse_silu
 from .fuse_softmax import fuse_softmax
 from .fuse_whole_sums import fuse_whole_sums
+from .join_slices import join_slices
 from .merge_batch_norm import merge_batch_norm
 from .merge_rounded_norm import merge_rounded_norm
 from .merge_scale import merge_scale
@@ -40,6 +41,7 @@ PASSES: tuple[Pass, ...] = (
     fuse_hard_swish,
     fuse_hard_sigmoid,
     fuse_mish,
+    join_slices,
     turn_last,
     merge_scale,
     fuse_bias,
@@ -48,7 +50,7 @@ PASSES: tuple[Pass, ...] = (
 )
 #: layers stay what they are: batch normalisations beside linear layers, and nodes that hand their input on
 UNMERGED: tuple[Pass, ...] = tuple(
-    p for p in PASSES if p not in (drop_identity, turn_last, merge_scale, merge_batch_norm, merge_rounded_norm)
+    p for p in PASSES if p not in (drop_identity, join_slices, turn_last, merge_scale, merge_batch_norm, merge_rounded_norm)
 )
 
 

@@ -47,7 +47,8 @@ class Gather(Moving):
         a = lift(self.axis, x.dim())
         zeros = zeros_for(g, x)
         if self.one is not None:
-            return zeros.select_scatter(g, a, self.one)
+            zeros.select(a, self.one).copy_(g)
+            return zeros
         flat = g.reshape(*g.shape[:a], index.numel(), *g.shape[a + index.dim() :])
         return zeros.index_add(a, self.places(index, x.shape[a - 1]), flat)
 
