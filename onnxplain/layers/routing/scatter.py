@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..base import OnnxNode
+from ..base import Cotangents, OnnxNode, Pulled
 from ..shapes import lift
 from .indices import row_numbers, wrapped
 from .moving import Moving
@@ -64,12 +64,16 @@ class ScatterND(Moving):
         put = table.index_add if self.adds else table.index_copy
         return put(0, rows, updates.reshape(-1, width)).reshape(x.shape)
 
-    def pull(self, g: Tensor, i: int, args: Sequence[Any]) -> Tensor:
-        x, index, updates = args
-        if i == 0 and self.adds:
-            return g
+    def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
+        g = cotangents[0]
+        if g is None:
+            return (None,) * len(inputs)
+        x, index, updates = self.full(inputs)
         rows, n, width = row_numbers(index, x.shape)
         table = g.reshape(g.shape[0], n, width)
-        if i == 0:
-            return table.index_fill(1, rows, 0.0).reshape(g.shape)
-        return table.index_select(1, rows).reshape(g.shape[0], *updates.shape)
+        pulled: dict[int, Tensor] = {}
+        if 0 in self.slots:
+            pulled[0] = g if self.adds else table.index_fill(1, rows, 0.0).reshape(g.shape)
+        if 2 in self.slots:
+            pulled[2] = table.index_select(1, rows).reshape(g.shape[0], *updates.shape)
+        return tuple(pulled.get(s) for s in self.slots)
