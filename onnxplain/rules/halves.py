@@ -126,9 +126,10 @@ class Halves:
             return None, None, None
         n, axis = r.shape[axes[2]], r.dim() + axes[2]
         shape = (r.shape[0] * r.shape[1], *r.shape[2:axis], 2 * n, *r.shape[axis + 1 :])
-        images = len(shape) == 4 and axis == 2
-        form = torch.channels_last if images else torch.contiguous_format
-        both = torch.empty(shape, dtype=r.dtype, device=r.device, memory_format=form).unflatten(0, r.shape[:2])
+        last = len(shape) == 4 or (len(shape) == 3 and r.is_cpu)  # as the layer wants it
+        made = [*shape[:1], *shape[2:], shape[1]] if axis == 2 and last else shape
+        both = torch.empty(made, dtype=r.dtype, device=r.device)
+        both = (both.movedim(-1, 1) if axis == 2 and last else both).unflatten(0, r.shape[:2])
         first, second = both.split(n, axis)
         return both, first, second
 
@@ -137,6 +138,8 @@ class Halves:
         layer, axes, nothing = self.layer, self.layer.weight_axes, self.x.new_zeros(())
         if axes is None:
             return self._pulled_apart(shares)
+        if self.signed and self.mixed is None and all(w.plus == 0 or w.minus == 0 for w, _ in shares):
+            return self._joined(self._of_both_signs(shares, axes[2]), axes[2])
         if self.signed:
             sides = [self.two_sided(w, nothing) for w, _ in shares]
             pulled = [side.transpose(s, self.x) for side, (_, s) in zip(sides, shares, strict=True) if side is not None]
@@ -148,6 +151,21 @@ class Halves:
         assert stacked is not None
         s = shares[0][1] if one else torch.cat([s for _, s in shares], axes[2]) if both is None else both
         return times(self.x, stacked.transpose(s, self.x), layer)
+
+    def _of_both_signs(self, shares: Sequence[tuple[Weighed, Tensor]], axis: int) -> Tensor:
+        """Σ wᵀs and beside it Σ w′ᵀs, each w being J⁺ or J⁻ times a number: of one set of weights, whichever it is."""
+        side, n, total = self.two_sided(POSITIVE, self.x.new_zeros(())), self.x.shape[axis], None
+        assert side is not None
+        for w, s in shares:
+            g, factor = side.transpose(s, self.x), w.plus or w.minus
+            if total is None and w.plus:
+                total = g if factor == 1 else g.mul_(factor)
+                continue
+            total = torch.zeros_like(g) if total is None else total
+            for place, part in zip(total.split(n, axis), reversed(g.split(n, axis)) if w.minus else g.split(n, axis), strict=True):
+                place.add_(part, alpha=factor)
+        assert total is not None
+        return total
 
     def pull_sized(self, s: Tensor, factor: float, t: Tensor) -> Tensor:
         """x ⊙ Jᵀs + factor·|x| ⊙ |J|ᵀt for relevances s, t (T, *y)."""
