@@ -92,8 +92,11 @@ def lift(axis: int, rank: int) -> int:
 
 
 def zeros_for(g: Tensor, x: Tensor) -> Tensor:
-    """Zeros of shape (T, *x.shape) beside cotangent g."""
-    return g.new_zeros((g.shape[0], *x.shape))
+    """Zeros of shape (T, *x.shape) beside cotangent g, laid out as x is."""
+    if x.is_contiguous():
+        return g.new_zeros((g.shape[0], *x.shape))
+    strides = torch.empty_like(x).stride()
+    return g.new_empty_strided((g.shape[0], *x.shape), (x.numel(), *strides)).zero_()
 
 
 #: numbers as tensors: torch takes longer to make one of a Python number than to add it

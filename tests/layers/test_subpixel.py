@@ -95,8 +95,8 @@ def test_blocks_are_taken_where_they_save_multiplications() -> None:
 
 
 def test_changes_of_weights_are_equal_where_they_make_the_same() -> None:
-    assert Subpixels((2, 2), (1, 1), (1, 1)) == Subpixels((2, 2), (1, 1), (1, 1))
-    assert hash(Subpixels((2, 2), (1, 1), (1, 1))) == hash(Subpixels((2, 2), (1, 1), (1, 1)))
+    assert Subpixels((2, 2), (1, 1), (1, 1), (3, 3)) == Subpixels((2, 2), (1, 1), (1, 1), (3, 3))
+    assert hash(Subpixels((2, 2), (1, 1), (1, 1), (3, 3))) == hash(Subpixels((2, 2), (1, 1), (1, 1), (3, 3)))
 
 
 def test_blocks_are_for_many_numbers_of_single_precision() -> None:

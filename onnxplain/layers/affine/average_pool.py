@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from ..base import OnnxNode
 from ..kinds import Affine, Part, part_of
 from ..shapes import fold, unfold
-from .conv import BACKWARD, FORWARD
+from .kernels import BACKWARD, FORWARD
 from .reduce import number_part
 from .window import Window, channels_last, pad_list
 

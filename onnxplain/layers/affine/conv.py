@@ -13,14 +13,12 @@ from ..kinds import Affine, Part
 from ..laid import Laid
 from ..shapes import fold, unfold
 from .few_channels import convolved, is_slow, pixels_first
+from .kernels import BACKWARD, FORWARD
 from .merging import along, nothing_below_zero, shifted, weights_of
 from .patches import are_patches, patches_transpose
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
 from .subpixel import Subpixels, blocks_of, pays, subpixel_transpose
 from .window import Window, channels_last, pad_list, per_channel
-
-FORWARD = {1: torch.conv1d, 2: torch.conv2d, 3: torch.conv3d}
-BACKWARD = {1: torch.conv_transpose1d, 2: torch.conv_transpose2d, 3: torch.conv_transpose3d}
 
 
 class Conv(Affine):
@@ -53,9 +51,12 @@ class Conv(Affine):
         self.register_buffer("w", weight)
         self.register_buffer("b", bias)
         self.register_buffer("border", border)
-        self.pointwise = is_pointwise(self.window, weight, groups)
-        self.patches = are_patches(self.window, groups)
-        self.blocks = None if self.patches else blocks_of(self.window, weight, groups)
+        self.series = self.window.rank == 1
+        self.at = self.window.lifted() if self.series else self.window  # on the CPU a series is an image one pixel high
+        planes = weight.unsqueeze(2) if self.series else weight
+        self.pointwise = is_pointwise(self.at, planes, groups)
+        self.patches = are_patches(self.at, groups)
+        self.blocks = None if self.patches else blocks_of(self.at, planes, groups)
 
     @classmethod
     def build(cls, node: OnnxNode) -> Conv | None:
@@ -100,7 +101,11 @@ class Conv(Affine):
         return self._convolve(x, weights_of(self.w, part), None, self.groups)
 
     def _convolve(self, x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> Tensor:
-        at = self.window
+        if self.series and x.is_cpu:
+            return self._convolve_at(self.at, x.unsqueeze(2), w.unsqueeze(2), b, groups).squeeze(2)
+        return self._convolve_at(self.window, x, w, b, groups)
+
+    def _convolve_at(self, at: Window, x: Tensor, w: Tensor, b: Tensor | None, groups: int) -> Tensor:
         if self.pointwise and x.is_cpu:
             return pointwise(x, w, b, at.strides)
         begin, end = at.pads_at(x.shape[2:])
@@ -111,15 +116,22 @@ class Conv(Affine):
         return FORWARD[at.rank](pixels_first(channels_last(x)), w, b, at.strides, begin, at.dilations, groups)
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
-        at, size, w = self.window, tuple(like.shape[2:]), weights_of(self.w, part)
+        w = weights_of(self.w, part)
+        if self.series and r.is_cpu:
+            return self._transpose_at(self.at, r.unsqueeze(3), w.unsqueeze(2), like.unsqueeze(2), w).squeeze(3)
+        return self._transpose_at(self.window, r, w, like, w)
+
+    def _transpose_at(self, at: Window, r: Tensor, w: Tensor, like: Tensor, known: Tensor) -> Tensor:
+        """`known`: the weights as they are kept, w or what it is a view of."""
+        size = tuple(like.shape[2:])
         if self.pointwise and r.is_cpu:
             return unfold(pointwise_transpose(fold(r), w, at.strides, size), r.shape[0])
         if self.patches and r.is_cpu:
             return unfold(patches_transpose(fold(r), w, at.strides, size), r.shape[0])
         begin, end = at.pads_at(size)
         if self.blocks is not None and pays(r):
-            change = Subpixels(self.blocks, at.strides, begin)
-            return unfold(subpixel_transpose(fold(r), w, change, like), r.shape[0])
+            change = Subpixels(self.blocks, at.strides, begin, at.kernel)
+            return unfold(subpixel_transpose(fold(r), kept(known, change), change, like), r.shape[0])
         # as fast as convolution_backward's input half, and it needs no stand-in for the input
         pads = begin
         if uneven := begin != end:

@@ -13,7 +13,7 @@ from ..kept import kept
 from ..kinds import Affine, Part
 from ..laid import Laid
 from ..shapes import fold, unfold
-from .conv import BACKWARD, FORWARD
+from .kernels import BACKWARD, FORWARD
 from .merging import along, nothing_below_zero, weights_of
 from .window import Ints, Window, channels_last, pad_list, per_channel
 

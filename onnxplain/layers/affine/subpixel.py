@@ -14,7 +14,6 @@ from math import prod
 import torch
 from torch import Tensor
 
-from ..kept import kept
 from .window import Ints, Window, channels_last
 
 #: channels that a core makes at a time
@@ -29,36 +28,38 @@ LEAST = 2**16
 
 @dataclass(frozen=True)
 class Subpixels:
-    """Weights (O, C, h, w) → those of the convolution that makes blocks of `size` pixels, (pixels · C, O, h', w'); `before`:
-    the margins in front."""
+    """Weights (O, C, h, w), or (O, C, w) where h is 1, → those of the convolution that makes blocks of `size` pixels, (pixels · C, O,
+    h', w'); `before`: the margins in front."""
 
     size: Ints
     strides: Ints
     before: Ints
+    kernel: Ints
 
-    def reach(self, axis: int, kernel: int) -> range:
+    def reach(self, axis: int) -> range:
         """The places of r, from a block's own on, that its pixels read along an axis."""
         s, p, b = self.strides[axis], self.before[axis], self.size[axis]
-        return range(-((kernel - 1 - p) // s), (b - 1 + p) // s + 1)
+        return range(-((self.kernel[axis] - 1 - p) // s), (b - 1 + p) // s + 1)
 
-    def cost(self, w: Tensor) -> float:
+    def cost(self, channels: int) -> float:
         """Multiplications for a pixel and channel of r, in lanes."""
-        window = prod(len(self.reach(a, k)) for a, k in enumerate(w.shape[2:]))
-        return -(-prod(self.size) * w.shape[1] // LANES) * window / prod(self.size)
+        window = prod(len(self.reach(a)) for a in (0, 1))
+        return -(-prod(self.size) * channels // LANES) * window / prod(self.size)
 
     def __call__(self, w: Tensor) -> Tensor:
-        rows, columns = (self.reach(a, k) for a, k in enumerate(w.shape[2:]))
+        w = w.reshape(*w.shape[:2], *self.kernel)
+        rows, columns = (self.reach(a) for a in (0, 1))
         made = w.new_zeros((*self.size, w.shape[1], w.shape[0], len(rows), len(columns)))
-        taps = [self._taps(a, k) for a, k in enumerate(w.shape[2:])]
+        taps = [self._taps(a) for a in (0, 1)]
         for t, i, y in taps[0]:
             for u, j, x in taps[1]:
                 made[t, u, :, :, y - rows.start, x - columns.start] = w[:, :, i, j].mT
         return channels_last(made.flatten(0, 2))
 
-    def _taps(self, axis: int, kernel: int) -> list[tuple[int, int, int]]:
+    def _taps(self, axis: int) -> list[tuple[int, int, int]]:
         """Along an axis: (pixel of a block, tap of the kernel through which it reads r, the place of r)."""
         s, p = self.strides[axis], self.before[axis]
-        each = [(t, i, *divmod(t + p - i, s)) for t in range(self.size[axis]) for i in range(kernel)]
+        each = [(t, i, *divmod(t + p - i, s)) for t in range(self.size[axis]) for i in range(self.kernel[axis])]
         return [(t, i, y) for t, i, y, rest in each if not rest]
 
 
@@ -66,11 +67,12 @@ def blocks_of(window: Window, w: Tensor, groups: int) -> Ints | None:
     """The pixels of a block, along each axis, where that pays."""
     if window.rank != 2 or groups != 1 or set(window.dilations) != {1} or max(window.kernel) == 1 or not w.shape[1]:
         return None
-    s, begin = window.strides, window.pads[:2]
-    direct = -(-w.shape[1] // LANES) * prod(window.kernel) / prod(s)
-    sizes = [(m * s[0], m * s[1]) for m in range(1, MOST + 1) if m * max(s) <= MOST and m * m * prod(s) > 1]
-    best = min(sizes, key=lambda b: Subpixels(b, s, begin).cost(w), default=None)
-    return best if best is not None and Subpixels(best, s, begin).cost(w) <= WORTH * direct else None
+    s, begin, kernel, channels = window.strides, window.pads[:2], window.kernel, w.shape[1]
+    direct = -(-channels // LANES) * prod(kernel) / prod(s)
+    each = [(m * s[0] if kernel[0] > 1 else s[0], m * s[1] if kernel[1] > 1 else s[1]) for m in range(1, MOST + 1)]
+    ways = [Subpixels(size, s, begin, kernel) for size in each if max(size) <= MOST and prod(size) > 1]
+    best = min(ways, key=lambda way: way.cost(channels), default=None)
+    return best.size if best is not None and best.cost(channels) <= WORTH * direct else None
 
 
 def pays(r: Tensor) -> bool:
@@ -78,11 +80,11 @@ def pays(r: Tensor) -> bool:
     return r.is_cpu and r.dtype == torch.float32 and r.numel() >= LEAST
 
 
-def subpixel_transpose(r: Tensor, w: Tensor, change: Subpixels, like: Tensor) -> Tensor:
-    """wᵀ ∗ r; r (N, O, H', W'), w (O, C, h, w) → (N, C, H, W), of the sizes of `like`, and laid out as it is."""
+def subpixel_transpose(r: Tensor, blocks: Tensor, change: Subpixels, like: Tensor) -> Tensor:
+    """wᵀ ∗ r; r (N, O, H', W'), blocks = change(w), w (O, C, h, w) → (N, C, H, W), of the sizes of `like`, and laid out as it is."""
     steps, pads, skip, counts = [], [], [], []
-    for a, (n, k) in enumerate(zip(like.shape[2:], w.shape[2:], strict=True)):
-        reach, b = change.reach(a, k), change.size[a]
+    for a, n in enumerate(like.shape[2:]):
+        reach, b = change.reach(a), change.size[a]
         step, count = b // change.strides[a], -(-n // b)
         need = max(-reach.start, step * (count - 1) + reach.stop - r.shape[2 + a], 0)
         more = -(-(need + reach.start) // step)  # margins are the same on both sides: blocks in front that no pixel is of
@@ -90,9 +92,9 @@ def subpixel_transpose(r: Tensor, w: Tensor, change: Subpixels, like: Tensor) ->
         pads.append(step * more - reach.start)
         skip.append(more)
         counts.append(count)
-    y = torch.conv2d(channels_last(r), kept(w, change), None, steps, pads)
+    y = torch.conv2d(channels_last(r), blocks, None, steps, pads)
     y = y.narrow(2, skip[0], counts[0]).narrow(3, skip[1], counts[1])
-    return _in_place(y, change.size, w.shape[1], like)
+    return _in_place(y, change.size, len(blocks) // prod(change.size), like)
 
 
 def _in_place(y: Tensor, block: Ints, channels: int, like: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,6 +51,17 @@ class Window:
     def rank(self) -> int:
         return len(self.kernel)
 
+    def lifted(self) -> Window:
+        """The same windows with an axis of size 1 in front of the spatial ones."""
+        begin, end = self.pads[: self.rank], self.pads[self.rank :]
+        return replace(
+            self,
+            kernel=(1, *self.kernel),
+            strides=(1, *self.strides),
+            dilations=(1, *self.dilations),
+            pads=(0, *begin, 0, *end),
+        )
+
     @property
     def reach(self) -> Ints:
         """How many positions the window spans, d·(k − 1) + 1."""
@@ -83,8 +94,18 @@ def pad_list(begin: Sequence[int], end: Sequence[int]) -> list[int]:
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """(N, C, H, W) laid out as N, H, W, C, which convolutions and pools are fastest at; other ranks as they are."""
-    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+    """(N, C, H, W) laid out as N, H, W, C, which convolutions and pools are fastest at, and (N, C, L) as N, L, C where it is taken
+    for an image; other ranks as they are."""
+    if x.dim() == 4:
+        return x.contiguous(memory_format=torch.channels_last)
+    return channels_last(x.unsqueeze(2)).squeeze(2) if x.dim() == 3 and x.is_cpu else x
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether it lies so and not in the order of its axes."""
+    if x.is_contiguous() or x.dim() not in (3, 4):
+        return False
+    return (x if x.dim() == 4 else x.unsqueeze(2)).is_contiguous(memory_format=torch.channels_last)
 
 
 def per_channel(v: Tensor, rank: int) -> Tensor:

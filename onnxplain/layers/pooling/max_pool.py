@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..affine.window import Window
+from ..affine.window import Window, is_channels_last
 from ..base import OnnxNode
 from ..shapes import fold, unfold
 from .single import Single
-from .windows import fit, lifted, margins
+from .windows import fit, margins
 
 _aten = torch.ops.aten
 #: spatial axes → forward, its transpose, and the convolution (and its transpose) that sums windows up
@@ -41,7 +41,7 @@ class MaxPool(Single):
         super().__init__(node.constants, node.dynamic)
         window = Window.read(node, node.ints("kernel_shape"))
         self.lifted = window.rank == 1
-        self.window = lifted(window) if self.lifted else window
+        self.window = window.lifted() if self.lifted else window
         self.rank = self.window.rank
         self.with_index = node.n_outputs > 1
         self.column_major = bool(node.attr("storage_order", 0))
@@ -101,9 +101,9 @@ class MaxPool(Single):
     def pick(self, inputs: Sequence[Tensor], index: Tensor) -> Tensor:
         wide, _, _ = self.fitted(self.full(inputs)[0])
         if is_channels_last(index):
-            places = index.permute(0, 2, 3, 1)
-            picked = wide.permute(0, 2, 3, 1).flatten(1, 2).gather(1, places.flatten(1, 2))
-            return picked.reshape(places.shape).permute(0, 3, 1, 2)
+            places = index.movedim(1, -1)
+            picked = wide.movedim(1, -1).flatten(1, -2).gather(1, places.flatten(1, -2))
+            return picked.reshape(places.shape).movedim(-1, 1)
         return wide.flatten(2).gather(2, index.flatten(2)).reshape(index.shape)
 
     def put(self, r: Tensor, index: Tensor, args: Sequence[Any]) -> Tensor:
@@ -170,7 +170,3 @@ def are_tiles(w: Window, sizes: Sequence[int]) -> bool:
     """Whether windows are 2 × 2 pixels, lie side by side and cover the plane."""
     side_by_side = w.kernel == w.strides == (2, 2) and w.dilations == (1, 1) and not any(w.pads)
     return side_by_side and all(n % 2 == 0 for n in sizes)
-
-
-def is_channels_last(x: Tensor) -> bool:
-    return x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()

@@ -8,18 +8,6 @@ from dataclasses import replace
 from ..affine.window import Window, pad_list
 
 
-def lifted(w: Window) -> Window:
-    """The same windows with an axis of size 1 in front of the spatial ones."""
-    begin, end = w.pads[: w.rank], w.pads[w.rank :]
-    return replace(
-        w,
-        kernel=(1, *w.kernel),
-        strides=(1, *w.strides),
-        dilations=(1, *w.dilations),
-        pads=(0, *begin, 0, *end),
-    )
-
-
 def margins(w: Window, sizes: Sequence[int]) -> list[int]:
     """Margins, in the order of torch's `pad`, that end exactly where the last window does (negative ones crop)."""
     begin, _ = w.pads_at(sizes)

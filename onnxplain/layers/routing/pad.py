@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..affine.window import is_channels_last
 from ..base import OnnxNode
 from ..parameters import Ints, given
 from ..shapes import positive_axis
@@ -59,14 +60,14 @@ class Pad(Moving):
         value = given(args, 2)
         if isinstance(value, Tensor) and 2 in self.slots:
             return torch.where(self.outside(x, margins), value.reshape(()), pad(x, flat(margins)))
-        return pad(x, flat(margins), value=self.value)
+        return between(x, margins, self.value)
 
     def pull(self, g: Tensor, i: int, args: Sequence[Any]) -> Tensor:
         x, margins = args[0], self.margins(args)
         if i == 2:
             return torch.where(self.outside(x, margins), g, 0.0).flatten(1).sum(1).reshape(g.shape[0], *args[2].shape)
         if self.mode == "constant":
-            return pad(g, flat([(-before, -after) for before, after in margins]))
+            return without(g, margins)
         for a, source in reversed(self.sources(x, margins)):
             zeros = g.new_zeros((*g.shape[: 1 + a], x.shape[a], *g.shape[2 + a :]))
             g = zeros.index_add(1 + a, source, g)
@@ -92,6 +93,22 @@ class Pad(Moving):
 def flat(margins: Sequence[tuple[int, int]]) -> list[int]:
     """Margins as torch's pad wants them: the last axis first."""
     return [m for pair in reversed(margins) for m in pair]
+
+
+def between(x: Tensor, margins: Sequence[tuple[int, int]], value: float) -> Tensor:
+    """x between margins of this value, laid out as it is."""
+    if x.dim() == 3 and is_channels_last(x):  # torch's pad keeps the order of an image's axes alone
+        return pad(x.unsqueeze(2), flat([*margins[:2], (0, 0), margins[2]]), value=value).squeeze(2)
+    return pad(x, flat(margins), value=value)
+
+
+def without(g: Tensor, margins: Sequence[tuple[int, int]]) -> Tensor:
+    """The transpose: what g (T, *y) has between the margins, where it lies, and zeros where they crop."""
+    if any(m < 0 for pair in margins for m in pair):
+        return pad(g, flat([(-before, -after) for before, after in margins]))
+    for a, (before, after) in enumerate(margins, start=1):
+        g = g.narrow(a, before, g.shape[a] - before - after) if before or after else g
+    return g
 
 
 class CenterCropPad(Moving):
