@@ -65,6 +65,8 @@ for _case in ("ResNet-50, 1 × 224²", "MobileNet, 1 × 224²", "MobileNet, 8 ×
     _limits(_case, **_CONV, deeplift=2.0)
 for _case in ("small conv, 1 × 64²", "small conv, 8 × 64²", "small conv, 64 × 64²", "grey conv, 64 × 28²"):
     _limits(_case, **_CONV, deeplift=2.0)
+for _case in ("Basset, 1 × 600", "Basset, 16 × 600", "TCN, 16 × 1,000"):
+    _limits(_case, **_CONV, deeplift=2.0)
 _limits("small conv, 8 × 64²", gradient_input=0.9, plus_flat=1.35, gamma_box=1.5, reveal_cancel=3)
 for _case in ("ViT-B/16, 1 × 224²", "BERT 12 × 768, 16 tokens", "BERT 12 × 768, 128 tokens", "GPT-2, 64 tokens"):
     _limits(_case, **_ATTENTION)

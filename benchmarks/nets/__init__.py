@@ -3,6 +3,7 @@
 from .images import grey_conv, mobilenet, plain_conv, resnet50, small_conv, u_net, vgg16
 from .parts import Add, Concat, made
 from .recurrent import gru, lstm
+from .series import basset, tcn
 from .tables import chain, mlp, small_mlp
 from .through_onnx import as_onnx
 from .transformers import bert, gpt2, vit
@@ -11,6 +12,7 @@ __all__ = [
     "Add",
     "Concat",
     "as_onnx",
+    "basset",
     "bert",
     "chain",
     "gpt2",
@@ -24,6 +26,7 @@ __all__ = [
     "resnet50",
     "small_conv",
     "small_mlp",
+    "tcn",
     "u_net",
     "vgg16",
     "vit",

@@ -44,11 +44,11 @@ def made(make: Callable[[], nn.Module], seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     net = make().eval()
     for m in net.modules():
-        if isinstance(m, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and not isinstance(m, Link):
+        if isinstance(m, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and not isinstance(m, Link):
             nn.init.kaiming_normal_(m.weight)
             if m.bias is not None:
                 nn.init.normal_(m.bias, std=0.1)
-        if isinstance(m, nn.BatchNorm2d):
+        if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d):
             assert m.running_mean is not None and m.running_var is not None
             nn.init.normal_(m.running_mean, std=0.1)
             nn.init.uniform_(m.running_var, 0.5, 2.0)

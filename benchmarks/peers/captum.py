@@ -11,9 +11,13 @@ from ..ask import Ask
 from ..nets import Add, Concat
 from .base import Peer, holds
 
-LINEAR = (nn.Conv2d, nn.Linear, Add)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+LINEAR = (*CONVOLUTIONS, nn.Linear, Add)
 #: captum's ε rule stands for passing here: these have nothing to stabilise
-PASSING = (nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten)
+PASSING = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d),
+    *(nn.ConstantPad1d, nn.Flatten),
+)
 GRADIENTS = ("gradient", "gradient_input", "ig", "smoothgrad", "expected")
 QUADRATURES = {"gauss_legendre": "gausslegendre", "riemann_right": "riemann_right"}
 
@@ -62,5 +66,5 @@ class Captum(Peer):
             if isinstance(module, PASSING):
                 module.rule = lrp_rules.EpsilonRule(1e-10)
             elif isinstance(module, LINEAR):
-                plus = ask.method == "zplus" and isinstance(module, nn.Conv2d)
+                plus = ask.method == "zplus" and isinstance(module, CONVOLUTIONS)
                 module.rule = lrp_rules.Alpha1_Beta0_Rule() if plus else lrp_rules.EpsilonRule(ask.epsilon)

@@ -24,7 +24,7 @@ class Shap(Peer):
 
     def knows(self, method: str) -> bool:
         plain = all(type(m).__module__.startswith("torch.nn") for m in self.net.modules())
-        return method in self.methods and plain and not holds(self.net, nn.LayerNorm, nn.BatchNorm2d, nn.ReLU6)
+        return method in self.methods and plain and not holds(self.net, nn.LayerNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.ReLU6)
 
     def run(self, ask: Ask) -> Tensor:
         import shap

@@ -27,11 +27,9 @@ class Tangermeme(Peer):
 
         x, references = ask.x, ask.start if ask.method == "deeplift" else ask.beside
         flat = (x.shape[1], x[0, 0].numel()) if x.dim() > 2 else (1, x.shape[1])
-        net = (
-            nn.Sequential(nn.Unflatten(2, x.shape[2:]), self.net)
-            if x.dim() > 3
-            else nn.Sequential(nn.Flatten(1), self.net)
-        )
+        net: nn.Module = self.net
+        if x.dim() != 3:  # what it gets is a series
+            net = nn.Sequential(nn.Unflatten(2, x.shape[2:]) if x.dim() > 3 else nn.Flatten(1), net)
         beside = references.reshape(1, -1, *flat).expand(len(x), -1, -1, -1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -103,7 +103,7 @@ def _with_torchvision() -> None:
 def merged(net: nn.Module) -> nn.Module:
     """The net with batch normalisations merged into convolutions (zennit's own way leaves their ε behind) and
     additions replaced by zennit's."""
-    if not holds(net, Add, nn.BatchNorm2d):
+    if not holds(net, Add, nn.BatchNorm1d, nn.BatchNorm2d):
         return net
     from zennit.layer import Sum
 
@@ -117,7 +117,7 @@ def merged(net: nn.Module) -> nn.Module:
 
     for m in list(net.modules()):
         for (name, first), (after, second) in pairwise(list(m.named_children())):
-            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            if isinstance(first, nn.Conv1d | nn.Conv2d) and isinstance(second, nn.BatchNorm1d | nn.BatchNorm2d):
                 setattr(m, name, fuse_conv_bn_eval(first, second))
                 setattr(m, after, nn.Identity())
         if isinstance(getattr(m, "add", None), Add):

@@ -24,6 +24,7 @@ SMALL: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "BERT": (partial(nets.bert, 1, 64), (2, 4, 64)),
     "GPT-2": (partial(Transformer, 1, 64, 1, 5, True, True, 4), (2, 4, 64)),
     "convolutions": (partial(nets.plain_conv, 2, 4), (2, 3, 8, 8)),
+    "TCN": (partial(nets.tcn, 4, 2), (2, 12, 20)),
     "LSTM": (partial(nets.lstm, 3, 4, 2), (2, 5, 3)),
     "GRU": (partial(nets.gru, 3, 4, 2), (2, 5, 3)),
     "table": (partial(nets.mlp, 5, 8, 2, 4), (3, 5)),
