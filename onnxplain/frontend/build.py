@@ -24,6 +24,7 @@ from .carriers import as_carried, carried, stays_whole
 from .control import CONTROL, control
 from .fold import NOT_FITTING, cast_like, constant_node, folded
 from .host import host, wraps
+from .known_sizes import KnownSizes
 from .lowering import is_random, lower
 from .nodes import is_floating, newest_opset, onnx_node, to_torch
 from .order import bodies, in_order, needed, reads, stored_names
@@ -85,6 +86,7 @@ class Builder:
     blocked: list[NodeProto] = field(default_factory=list)
     made: dict[str, Node] = field(default_factory=dict)
     finite: set[int] = field(default_factory=set)
+    sizes: KnownSizes = field(default_factory=KnownSizes)
 
     def graph(self, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> Graph | None:
         """The graph; None where operators are missing."""
@@ -108,7 +110,7 @@ class Builder:
         for name, t in self.types.items():
             self.floating[name] = is_floating(t.elem_type) if t.elem_type else True
         self.floating.update(self.known)
-        made = [m for n in nodes for m in self._node(n)]
+        made = self._read([m for n in nodes for m in self._node(n)], wanted)
         if self.blocked:
             return None
         lost = [v for v in wanted if v not in self.constants and v not in feeds and not any(v in m.outputs for m in made)]
@@ -125,6 +127,16 @@ class Builder:
         )
         result.check()
         return result
+
+    def _read(self, nodes: list[Node], wanted: Sequence[str]) -> list[Node]:
+        """Without those that make sizes which nobody reads, now that what was made of them is known."""
+        read, kept = set(wanted), []
+        for n in reversed(nodes):
+            if read.isdisjoint(n.outputs) and not self.sizes.held.keys().isdisjoint(n.outputs):
+                continue
+            kept.append(n)
+            read.update(n.inputs)
+        return kept[::-1]
 
     def _in_parts(self, nodes: list[NodeProto], stored: set[str]) -> list[NodeProto]:
         """The nodes with those written out that are made of others; again with the types that this tells, since what
@@ -198,6 +210,8 @@ class Builder:
                 for v, c in zip(n.output, values, strict=False):
                     self.settle(v, c)
                 return []
+        if self._sized(n):
+            return []
         as_read = as_carried(n, self.types, self.floating)
         node = onnx_node(as_read, self.opset_for(n), self.constants, self.floating, self.dtype, self.texts)
         layer = None if wraps(n, node, self.types) else layer_for(node)
@@ -218,6 +232,23 @@ class Builder:
             elif t is None or not t.elem_type:
                 self.floating[v] = layer.kind != "Integer" and any(node.floating[i] for i in range(len(node.floating)))
         return [Node(n.name, n.op_type, layer, tuple(i for i in n.input if i and i not in self.constants), outputs)]
+
+    def _sized(self, n: NodeProto) -> bool:
+        """Whether it makes numbers of sizes that are known, all of them; those are constants then."""
+        if self.prefix:  # a body's values may grow from step to step, whatever its file says
+            return False
+        if (shape := self.sizes.shape(n, self.types)) is not None:
+            found: Sequence[Tensor] | None = (shape,)
+        elif (given := self.sizes.reads(n, self.constants)) is not None:
+            found = folded(n, self.opset_for(n), given, self.dtype, self.proto, self.texts)
+        else:
+            return False
+        whole = [self.sizes.settled(v, x) for v, x in zip(n.output, found or (), strict=False)]
+        if not whole or not all(whole):
+            return False
+        for v, x in zip(n.output, found or (), strict=False):
+            self.settle(v, x)
+        return True
 
     def _is_finite(self, b: Tensor) -> bool:
         """What looks at a stored constant was looked through when that was read."""

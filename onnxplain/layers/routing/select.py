@@ -98,7 +98,7 @@ class OneHot(Moving):
         self.depth, self.axis = depth, int(node.attr("axis", -1))
 
     def hot(self, args: Sequence[Any]) -> Tensor:
-        index, (depth,) = args[0], self.depth.of(args)
+        index, depth = args[0], int(self.depth.of(args)[0])  # any numeric type holds it
         a = positive_axis(self.axis, index.dim() + 1)
         place = torch.arange(depth, device=index.device).reshape(-1, *[1] * (index.dim() - a))
         return wrapped(index, depth).unsqueeze(a) == place
