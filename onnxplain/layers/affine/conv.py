@@ -12,11 +12,11 @@ from ..kept import kept
 from ..kinds import Affine, Part
 from ..laid import Laid
 from ..shapes import fold, unfold
-from .few_channels import convolved, is_slow, pixels_first
 from .kernels import BACKWARD, FORWARD
 from .merging import along, nothing_below_zero, shifted, weights_of
 from .patches import are_patches, patches_transpose
 from .pointwise import is_pointwise, pointwise, pointwise_transpose
+from .small import at_rest, convolved, is_slow, is_slow_volume, pixels_first, turned
 from .subpixel import Subpixels, blocks_of, pays, subpixel_transpose
 from .window import Window, channels_last, pad_list, per_channel
 
@@ -56,6 +56,7 @@ class Conv(Affine):
         planes = weight.unsqueeze(2) if self.series else weight
         self.pointwise = is_pointwise(self.at, planes, groups)
         self.patches = are_patches(self.at, groups)
+        self.turns = at_rest(self.window, groups)
         self.blocks = None if self.patches else blocks_of(self.at, planes, groups)
 
     @classmethod
@@ -113,6 +114,8 @@ class Conv(Affine):
             x, begin = torch.nn.functional.pad(x, pad_list(begin, end)), (0,) * at.rank
         if is_slow(x, w, at.strides):
             return convolved(channels_last(x), w, b, at.strides, begin, at.dilations)
+        if at.rank == 3 and groups == 1 and is_slow_volume(x, w):
+            return convolved(x, w, b, at.strides, begin, at.dilations)
         return FORWARD[at.rank](pixels_first(channels_last(x)), w, b, at.strides, begin, at.dilations, groups)
 
     def transpose(self, r: Tensor, like: Tensor, part: Part = "all") -> Tensor:
@@ -132,6 +135,10 @@ class Conv(Affine):
         if self.blocks is not None and pays(r):
             change = Subpixels(self.blocks, at.strides, begin, at.kernel)
             return unfold(subpixel_transpose(fold(r), kept(known, change), change, like), r.shape[0])
+        if self.turns and known is self.w and begin == end and is_slow_volume(fold(r), w):
+            margins = [reach - 1 - p for reach, p in zip(at.reach, begin, strict=True)]
+            if min(margins) >= 0:
+                return unfold(convolved(fold(r), kept(known, turned), None, at.strides, margins, at.dilations), r.shape[0])
         # as fast as convolution_backward's input half, and it needs no stand-in for the input
         pads = begin
         if uneven := begin != end:
@@ -154,7 +161,9 @@ class Conv(Affine):
         w = kept(self.w, change)
         if bias.numel() not in (1, w.shape[0]):
             return None
-        return self.with_weight_bias(w, bias.reshape(-1).expand(w.shape[0]))
+        made = self.with_weight_bias(w, bias.reshape(-1).expand(w.shape[0]))
+        made.turns = False  # a copy for every rule would leave no room for what rules make of weights
+        return made
 
     @property
     def weight_axes(self) -> tuple[int, int, int] | None:

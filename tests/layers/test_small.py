@@ -1,4 +1,4 @@
-"""One small image of few channels, which oneDNN convolves where torch would make copies of windows."""
+"""One small image of few channels, and one small volume, which oneDNN convolves where torch would make copies of windows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from onnxplain.layers.affine.conv import Conv
-from onnxplain.layers.affine.few_channels import is_slow, pixels_first
+from onnxplain.layers.affine.small import is_slow, is_slow_volume, pixels_first
 from onnxplain.layers.affine.window import Window
 
 needs_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch was built without oneDNN")
@@ -66,3 +66,37 @@ def test_images_that_torch_takes_as_they_are_keep_their_strides() -> None:
     x = torch.randn(2, 1, 8, 8)
     assert pixels_first(x).data_ptr() == x.data_ptr()
     assert torch.equal(pixels_first(x), x)
+
+
+@needs_onednn
+@pytest.mark.parametrize("strides", [(1, 1, 1), (2, 1, 2)])
+@pytest.mark.parametrize("pads", [(1,) * 6, (0,) * 6, (2, 1, 0, 2, 1, 0), (0, 1, 2, 2, 1, 0)])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_one_small_volume_is_convolved_there_and_back(strides: tuple[int, ...], pads: tuple[int, ...], dilation: int) -> None:
+    torch.manual_seed(0)
+    w, x, b = torch.randn(6, 5, 3, 3, 3), torch.randn(1, 5, 9, 8, 10), torch.randn(6)
+    layer = Conv(w, b, Window((3, 3, 3), strides, (dilation,) * 3, pads))
+    assert is_slow_volume(x, w) and layer.turns == (strides == (1, 1, 1))
+    exact = x.double().requires_grad_()
+    padded = F.pad(exact, tuple(p for axis in (2, 1, 0) for p in (pads[axis], pads[3 + axis])))
+    y = F.conv3d(padded, w.double(), b.double(), strides, 0, dilation)
+    torch.testing.assert_close(layer(x).double(), y.detach(), rtol=1e-5, atol=5e-5)  # single precision
+    r = torch.randn(2, *y.shape)
+    for one, whole in ((r[:1], r[:1]), (r[1:], r[1:]), (r, r)):
+        for g, s in zip(layer.transpose(whole, x), one, strict=True):
+            (expected,) = torch.autograd.grad(y, exact, s.double(), retain_graph=True)
+            torch.testing.assert_close(g.double(), expected, rtol=1e-5, atol=5e-5)
+    (expected,) = torch.autograd.grad(F.conv3d(padded, w.double().clamp(min=0), None, strides, 0, dilation), exact, r[0].double())
+    torch.testing.assert_close(layer.transpose(r[:1], x, "positive")[0].double(), expected, rtol=1e-5, atol=5e-5)
+
+
+def test_volumes_are_left_to_torch_where_that_is_as_fast() -> None:
+    w, x = torch.randn(6, 5, 3, 3, 3), torch.randn(1, 5, 9, 8, 10)
+    assert is_slow_volume(x, w) == torch.backends.mkldnn.is_available()
+    assert not is_slow_volume(x.expand(2, -1, -1, -1, -1), w) and not is_slow_volume(x.double(), w.double())
+    assert not is_slow_volume(torch.randn(1, 5, 80, 80, 3), w)  # torch takes oneDNN for large ones itself
+    assert not is_slow_volume(x, w[..., :1, :1, :1]) and not is_slow_volume(x, torch.randn(6, 5, 5, 5, 5))
+    window = Window.of((3, 3, 3))
+    assert Conv(w, None, window).turns and not Conv(torch.randn(6, 1, 3, 3, 3), None, window, 5).turns
+    rescaled = Conv(w, None, window).reweighted(torch.abs, torch.zeros(()))
+    assert rescaled is not None and not rescaled.turns
