@@ -72,7 +72,7 @@ def test_parts_of_the_weights_are_taken(case: str, part: str, monkeypatch: pytes
     torch.testing.assert_close(layer.transpose(r, x.detach(), part)[0], expected, rtol=1e-12, atol=1e-12)  # type: ignore[arg-type]
 
 
-def test_small_are_pulled_in_blocks() -> None:
+def test_few_channels_are_pulled_in_blocks() -> None:
     assert made("one channel")[0].blocks == (1, 8) and made("a stem")[0].blocks == (1, 8)
     assert made("dilated")[0].blocks is None and made("patches")[0].blocks is None
 
