@@ -50,7 +50,7 @@ class Net:
         return {w: self.known[w] for w in libraries if w in self.known and self.known[w].knows(method)}
 
     def pools(self) -> bool:
-        return any(isinstance(m, nn.MaxPool2d) for m in self.net.modules())
+        return any(isinstance(m, nn.MaxPool1d | nn.MaxPool2d) for m in self.net.modules())
 
 
 @dataclass(frozen=True)
