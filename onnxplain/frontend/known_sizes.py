@@ -30,11 +30,14 @@ class KnownSizes:
     held: dict[str, Tensor] = field(default_factory=dict)
 
     def reads(self, n: NodeProto, constants: Mapping[str, Tensor]) -> Mapping[str, Tensor] | None:
-        """All that a node reads, where it moves numbers that are known in part; else None."""
-        if n.op_type not in MOVES or n.domain not in ("", "ai.onnx") or not any(i in self.held for i in n.input):
+        """All that a node reads, where it moves numbers that are known in part, to places that are known; else None."""
+        moved = n.input if n.op_type == "Concat" else n.input[:1]
+        if n.op_type not in MOVES or n.domain not in ("", "ai.onnx") or not any(i in self.held for i in moved):
+            return None
+        if not all(i in constants for i in n.input[len(moved) :] if i):
             return None
         both = ChainMap(self.held, constants)  # type: ignore[arg-type]
-        return both if all(i in both for i in n.input if i) else None
+        return both if all(i in both for i in moved) else None
 
     def shape(self, n: NodeProto, types: Mapping[str, ValueType]) -> Tensor | None:
         """What a Shape makes, as far as it is known."""

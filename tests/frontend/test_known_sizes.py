@@ -76,6 +76,23 @@ def test_sizes_of_which_some_are_known_are_read_where_they_are_not() -> None:
     assert "Div" not in operators(graph)
 
 
+def test_places_that_are_not_known_are_no_places() -> None:
+    """A mask cut to as many steps as there are: its numbers are known, where it is cut is not."""
+
+    def spelling(w: Writer, x: str) -> str:
+        steps = w.node("Slice", w.node("Shape", x), w.constant([1]), w.constant([2]))
+        mask = w.node("Slice", w.constant(np.tril(np.ones((9, 9)))), w.constant([0]), steps, w.constant([0]))
+        mask = w.node("Slice", mask, w.constant([0]), steps, w.constant([1]))
+        picked = w.node("Gather", w.constant(np.arange(10.0)), steps)
+        return w.node("Add", w.node("MatMul", mask, x), picked)
+
+    proto = written(spelling, shape=("N", "t", 6))
+    for shape in ((3, 5, 6), (2, 9, 6), (1, 1, 6)):
+        unchanged(proto, data(shape))
+        found = ox.load(proto, dtype="float64").predict(data(shape))["y"]
+        np.testing.assert_allclose(np.asarray(found), np.cumsum(data(shape), 1) + shape[1], rtol=1e-6)
+
+
 def test_sizes_within_bodies_are_read_at_every_step() -> None:
     """A state that grows from step to step, whatever its declared size."""
     w = Writer()
