@@ -28,6 +28,7 @@ from .known_sizes import KnownSizes
 from .lowering import is_random, lower
 from .nodes import is_floating, newest_opset, onnx_node, to_torch
 from .order import bodies, in_order, needed, reads, stored_names
+from .passes.rewrite import without_unread
 from .read import opset_of
 from .reasons import reason
 from .strings import MOVING, READING, texts_in
@@ -110,7 +111,7 @@ class Builder:
         for name, t in self.types.items():
             self.floating[name] = is_floating(t.elem_type) if t.elem_type else True
         self.floating.update(self.known)
-        made = self._read([m for n in nodes for m in self._node(n)], wanted)
+        made = [m for n in nodes for m in self._node(n)]
         if self.blocked:
             return None
         lost = [v for v in wanted if v not in self.constants and v not in feeds and not any(v in m.outputs for m in made)]
@@ -125,18 +126,9 @@ class Builder:
             constants={v: self.constants[v] for v in wanted if v in self.constants},
             shapes={v: t.sizes for v, t in self.types.items() if t.sizes is not None},
         )
+        result = without_unread(result, ())  # sizes of which all that was made is known
         result.check()
         return result
-
-    def _read(self, nodes: list[Node], wanted: Sequence[str]) -> list[Node]:
-        """Without those that make sizes which nobody reads, now that what was made of them is known."""
-        read, kept = set(wanted), []
-        for n in reversed(nodes):
-            if read.isdisjoint(n.outputs) and not self.sizes.held.keys().isdisjoint(n.outputs):
-                continue
-            kept.append(n)
-            read.update(n.inputs)
-        return kept[::-1]
 
     def _in_parts(self, nodes: list[NodeProto], stored: set[str]) -> list[NodeProto]:
         """The nodes with those written out that are made of others; again with the types that this tells, since what
@@ -206,11 +198,11 @@ class Builder:
             return []
         if all(i in self.constants for i in n.input if i) and not is_random(n):
             values = folded(n, self.opset_for(n), self.constants, self.dtype, self.proto, self.texts)
-            if values is not None:
-                for v, c in zip(n.output, values, strict=False):
-                    self.settle(v, c)
-                return []
-        if self._sized(n):
+        else:
+            values = self._sized(n)
+        if values is not None:
+            for v, c in zip(n.output, values, strict=False):
+                self.settle(v, c)
             return []
         as_read = as_carried(n, self.types, self.floating)
         node = onnx_node(as_read, self.opset_for(n), self.constants, self.floating, self.dtype, self.texts)
@@ -233,22 +225,17 @@ class Builder:
                 self.floating[v] = layer.kind != "Integer" and any(node.floating[i] for i in range(len(node.floating)))
         return [Node(n.name, n.op_type, layer, tuple(i for i in n.input if i and i not in self.constants), outputs)]
 
-    def _sized(self, n: NodeProto) -> bool:
-        """Whether it makes numbers of sizes that are known, all of them; those are constants then."""
+    def _sized(self, n: NodeProto) -> tuple[Tensor, ...] | None:
+        """The outputs of a node that makes numbers of sizes, where all of them are known; else they are kept as far as they are."""
         if self.prefix:  # a body's values may grow from step to step, whatever its file says
-            return False
+            return None
         if (shape := self.sizes.shape(n, self.types)) is not None:
-            found: Sequence[Tensor] | None = (shape,)
+            found: tuple[Tensor, ...] | None = (shape,)
         elif (given := self.sizes.reads(n, self.constants)) is not None:
             found = folded(n, self.opset_for(n), given, self.dtype, self.proto, self.texts)
         else:
-            return False
-        whole = [self.sizes.settled(v, x) for v, x in zip(n.output, found or (), strict=False)]
-        if not whole or not all(whole):
-            return False
-        for v, x in zip(n.output, found or (), strict=False):
-            self.settle(v, x)
-        return True
+            return None
+        return found if found is not None and self.sizes.whole(n, found) else None
 
     def _is_finite(self, b: Tensor) -> bool:
         """What looks at a stored constant was looked through when that was read."""

@@ -8,7 +8,7 @@ values as they come.
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -48,9 +48,8 @@ class KnownSizes:
         sizes = [UNKNOWN if i == 0 or size is None or size == 1 else size for i, size in enumerate(known.sizes)]
         return torch.tensor(sizes[ends.get("start", 0) : ends.get("end")], dtype=torch.int64)
 
-    def settled(self, value: str, found: Tensor) -> bool:
-        """Whether all of it is known; else it is kept as far as it is."""
-        if bool((found == UNKNOWN).any()):
-            self.held[value] = found
-            return False
-        return True
+    def whole(self, n: NodeProto, found: Sequence[Tensor]) -> bool:
+        """Whether all that a node makes is known; what is not is kept as far as it is."""
+        partly = {v: x for v, x in zip(n.output, found, strict=False) if bool((x == UNKNOWN).any())}
+        self.held.update(partly)
+        return not partly

@@ -126,10 +126,9 @@ class Halves:
             return None, None, None
         n, axis = r.shape[axes[2]], r.dim() + axes[2]
         shape = (r.shape[0] * r.shape[1], *r.shape[2:axis], 2 * n, *r.shape[axis + 1 :])
-        last = len(shape) == 4 or (len(shape) == 3 and r.is_cpu)  # as the layer wants it
-        made = [*shape[:1], *shape[2:], shape[1]] if axis == 2 and last else shape
-        both = torch.empty(made, dtype=r.dtype, device=r.device)
-        both = (both.movedim(-1, 1) if axis == 2 and last else both).unflatten(0, r.shape[:2])
+        last = axis == 2 and (len(shape) == 4 or (len(shape) == 3 and r.is_cpu))  # as the layer wants it
+        both = torch.empty((shape[0], *shape[2:], shape[1]) if last else shape, dtype=r.dtype, device=r.device)
+        both = (both.movedim(-1, 1) if last else both).unflatten(0, r.shape[:2])
         first, second = both.split(n, axis)
         return both, first, second
 

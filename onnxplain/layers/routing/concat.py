@@ -70,14 +70,10 @@ class Split(Routing):
         return torch.split_with_sizes(x, sizes, self.axis)  # which Tensor.split comes to, after some Python
 
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
-        some = next((g for g in cotangents if g is not None), None)
-        if some is None:
+        pieces = of_all(cotangents, outputs)
+        if pieces is None:
             return (None,) * len(inputs)
-        pieces = [
-            some.new_zeros((some.shape[0], *y.shape)) if g is None else g
-            for g, y in zip(cotangents, outputs, strict=True)
-        ]
-        whole = torch.cat(pieces, lift(self.axis, some.dim() - 1))
+        whole = torch.cat(pieces, lift(self.axis, pieces[0].dim() - 1))
         return tuple([whole if s == 0 else None for s in self.slots])
 
     def nonnegative(self, inputs: tuple[bool, ...]) -> bool:
@@ -85,3 +81,11 @@ class Split(Routing):
 
     def carries(self, i: int) -> bool:
         return self.slots[i] == 0
+
+
+def of_all(cotangents: Cotangents, outputs: Sequence[Tensor]) -> list[Tensor] | None:
+    """Cotangents of all outputs, zeros for those without; None where none has one."""
+    some = next((g for g in cotangents if g is not None), None)
+    if some is None:
+        return None
+    return [some.new_zeros((some.shape[0], *y.shape)) if g is None else g for g, y in zip(cotangents, outputs, strict=True)]

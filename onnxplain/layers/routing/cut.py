@@ -10,6 +10,7 @@ from torch import Tensor
 from ..base import Cotangents, Pulled
 from ..kinds import Routing
 from ..shapes import lift
+from .concat import of_all
 
 
 class Cut(Routing):
@@ -31,9 +32,8 @@ class Cut(Routing):
         return tuple([p.squeeze(self.axis) if d else p for p, d in zip(pieces, self.drop, strict=True)])
 
     def adjoint(self, cotangents: Cotangents, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> Pulled:
-        some = next((g for g in cotangents if g is not None), None)
-        if some is None:
+        pieces = of_all(cotangents, outputs)
+        if pieces is None:
             return (None,)
         axis = lift(self.axis, inputs[0].dim())
-        pieces = [some.new_zeros((some.shape[0], *y.shape)) if g is None else g for g, y in zip(cotangents, outputs, strict=True)]
         return (torch.cat([p.unsqueeze(axis) if d else p for p, d in zip(pieces, self.drop, strict=True)], axis),)
