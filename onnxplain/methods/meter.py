@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._C import DispatchKey
 from torch.utils._python_dispatch import TorchDispatchMode
 
 #: so few bytes are not counted: a number alone, as stands for a value that was freed, takes no more
@@ -27,10 +28,9 @@ class Meter(TorchDispatchMode):
         self.alive: dict[int, list[int]] = {}  # address of the memory: [bytes, tensors that look at it]
 
     def count(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
-        with self:  # what is made of several operations is counted by them
-            made = func.decompose(*args, **(kwargs or {}))
-        if made is not NotImplemented:
-            return made
+        if _composite(func):  # what is made of several operations is counted by them
+            with self:
+                return func._op_dk(DispatchKey.CompositeImplicitAutograd, *args, **(kwargs or {}))
         made = func(*args, **(kwargs or {}))
         before = {_address(x) for x in _tensors([*args, *(kwargs or {}).values()])}
         for x in _tensors([made]):
@@ -82,6 +82,13 @@ class GivingBack(TorchDispatchMode):
 
 
 GivingBack.__torch_dispatch__ = GivingBack.count  # type: ignore[assignment, method-assign]
+
+
+@cache
+def _composite(func: Any) -> bool:
+    """Whether its kernel calls other operations. `func.decompose` would also take the ways that torch has written in Python, for
+    its compiler: these are not what runs, and load half of it."""
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
 
 
 def _address(x: Tensor) -> int:

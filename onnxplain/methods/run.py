@@ -95,11 +95,15 @@ class Runner:
                 rows %= self.context.n
             trace = self.forward(rows)
             chosen = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
-            chunks, known = self._chunks(trace, len(rows), max(s.n_targets for s in chosen.values()))
-            pilot = (rows, trace) if self.max_memory is None else None
-            del trace  # where memory is bounded, one forward pass at a time
-            if self.max_memory is not None:
+            most = max(s.n_targets for s in chosen.values())
+            if self.max_memory is None:
+                (chunks, known), pilot = self._chunks(trace, len(rows), most), (rows, trace)
+                del trace
+            else:  # one forward pass at a time
+                need, pilot = self._need(trace, len(rows)), None
+                del trace
                 give_back()
+                chunks, known = self._sizes(need, most), False
             keep = self.max_memory is None and self.method.layer_factor == "difference"
             references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit, keep)
             # a first pass of a few chunks is walked as it is: to make it once more would cost more than caches miss
@@ -185,9 +189,9 @@ class Runner:
         return need, targets, self._sizes(need, targets)
 
     def _chunks(self, pilot: Trace, rows: int, n_targets: int) -> tuple[Sizes, bool]:
-        """How many samples and targets a walk takes, and whether that was known before this forward pass."""
+        """How many samples and targets a walk takes, where memory is not bounded, and whether that was known before this forward pass."""
         once = self.context.n == 1 == n_targets and not self.method.walks_often()
-        if once and self.max_memory is None and self.chunk_size == "auto":
+        if once and self.chunk_size == "auto":
             return Sizes(1, 1, 1, 1), False  # whatever it needs
         if self.foreseen is not None and as_foreseen(self.foreseen[0], pilot, rows):
             need, targets, found = self.foreseen

@@ -82,3 +82,29 @@ def test_targets_whose_sums_do_not_fit_together_come_in_groups(method: str, monk
     apart = ox.explain(loaded("cnn"), x, method, target="all", seed=1)
     np.testing.assert_allclose(apart.values, whole.values, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(apart.sums["y"], whole.sums["y"], rtol=1e-12, atol=1e-14)
+
+
+def test_the_meter_runs_what_runs_without_it_and_loads_no_compiler() -> None:
+    """torch has written an interpolation in Python, too, for its compiler: it makes more, and loads 480 modules."""
+    code = (
+        "import sys, torch; from onnxplain.methods.meter import Meter\n"
+        "x = torch.ones(1, 2, 8, 8)\n"
+        "with torch.inference_mode(), Meter() as meter:\n"
+        "    y = torch.ops.aten.upsample_nearest2d(x, [16, 16], 2.0, 2.0)\n"
+        "print(meter.peak - y.nbytes, 'sympy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["0", "False"]
+
+
+def test_one_sample_takes_no_more_where_memory_is_bounded() -> None:
+    x = MODELS["cnn"].data(1)
+    ox.explain(loaded("cnn"), x, "lrp", target=1)
+
+    def peak(limit: int | None) -> int:
+        with Meter() as meter:  # sees what the meter of the call itself sees
+            ox.explain(loaded("cnn"), x, "lrp", target=1, max_memory=limit)
+        return meter.peak
+
+    free = peak(None)
+    assert peak(int(1.3 * free)) <= free  # two samples, which would be tried, do not fit
