@@ -88,5 +88,4 @@ for _case in ("ResNet-50 file, 100 MB", "BERT 12 × 768 file, 340 MB"):
     _limits(_case, load=2.0, load_checked=2.0)
 _limits("a new process", **{"import": 0.5, "help": 0.5})
 _limits("VGG-16, 8 × 224²", gradient=731, epsilon=665, zplus=954, alpha2beta1=1340, deeplift=1642)
-_limits("VGG-16, 8 × 224², max_memory 300 MB", epsilon=300, zplus=300, alpha2beta1=300)
-_limits("VGG-16, 8 × 224², max_memory 400 MB", deeplift=400)
+_limits("VGG-16, 8 × 224², max_memory 300 MB", epsilon=300, zplus=300, alpha2beta1=300, deeplift=300)

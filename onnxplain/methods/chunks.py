@@ -42,8 +42,6 @@ PLANNED, CHOSEN = 1.0, 0.5
 TRIED = 16
 #: and the share of `max_memory` after which what was freed goes back to the system
 AT_ONCE = 1 / 32
-#: what a walk over differences takes beyond what its operations tell: on VGG-16 they say 241 MB, and the process grows by 320
-DIFFERENCES = 4 / 3
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,6 @@ from .base import Chunk, Method, Step
 from .chunks import (
     ACCELERATOR_BYTES,
     AT_ONCE,
-    DIFFERENCES,
     MOST_BYTES,
     Need,
     Sizes,
@@ -230,7 +229,7 @@ class Runner:
             sums = Sums(self.problem, rows, self.method.statistic, found)
             chunks = Sizes(rows, targets, rows, targets)
             bare._step(sums, step, trace, selected, samples, self.integers(samples), chunks, slice(0, targets))
-        return int(meter.peak * (DIFFERENCES if self.method.layer_factor == "difference" else 1))
+        return meter.peak
 
     def _chunk(
         self,
