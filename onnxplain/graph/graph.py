@@ -82,8 +82,8 @@ class Graph:
 
     @cached_property
     def stepped(self) -> bool:
-        """Whether nodes run graphs of their own, step by step."""
-        return any(isinstance(n.layer, Control) for n in self.nodes)
+        """Whether nodes run graphs of their own, step by step, or a kernel that does."""
+        return any(n.kind == "Control" for n in self.nodes)
 
     def ancestors(self, values: Iterable[str], stop: Iterable[str] = ()) -> tuple[Node, ...]:
         """The nodes needed to compute `values` when the values `stop` are given."""

@@ -17,6 +17,7 @@ from ..data import n_samples
 from ..errors import InputError, OnnxplainError, RuleError, TargetError
 from ..graph.compiled import compiled
 from ..graph.control.deciding import deciding
+from ..graph.control.kernel import in_kernels
 from ..graph.graph import Graph, Node
 from ..graph.heads import Dense, large_head
 from ..graph.last_activation import Explained, explained_value
@@ -241,7 +242,9 @@ def _planned(
     ordered = [n for n in graph.nodes if n.name in nodes]
     rules = method.walk_rules().assign(graph, ordered, active)
     made = narrowed(graph, {*seeds, *names, *layers})
-    graph, placed = made.graph, {**rules, **dict.fromkeys(made.added, Adjoint())}
+    placed = {**rules, **dict.fromkeys(made.added, Adjoint())}
+    graph, kernels = in_kernels(made.graph, {*seeds, *names, *layers}, placed)
+    placed.update(dict.fromkeys(kernels, Adjoint()))
     walks = {a.name: Backward(graph, a.values, names, placed, layers) for a in asked}
     keep = set().union(*(w.keep for w in walks.values())) if walks else set()
     index_walks = {
