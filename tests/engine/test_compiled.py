@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+import numpy as np
 import pytest
 
 import onnxplain as ox
@@ -12,6 +13,7 @@ import onnxplain as ox
 from .control_models import CASES as CONTROL
 from .models import CASES, loaded
 from .oracle import close
+from .recurrent_models import FEATURES, load, module, network
 
 needs_compiler = pytest.mark.skipif(
     not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="torch.compile needs a C++ compiler"
@@ -48,6 +50,18 @@ def test_compiled_walks_give_the_same_numbers() -> None:
 @pytest.mark.parametrize("name", ["cnn", "attention", "branches", "embedding"])
 def test_every_kind_of_walk_compiles(name: str, method: str) -> None:
     the_same(name, METHODS[method](CASES[name].data(2, seed=4)))
+
+
+@pytest.mark.slow
+@needs_compiler
+@pytest.mark.parametrize("method", ["gradient", "lrp"])
+def test_an_lstm_compiles_in_steps(method: str) -> None:
+    """The kernel that takes its gradient elsewhere cannot be traced."""
+    x = np.random.default_rng(0).standard_normal((3, 2, FEATURES))
+    model = load(network(module("LSTM"), steps=3)[0], "float32")
+    expected = ox.explain(model, x, method, target=1).values
+    for _ in range(3):  # as it is, compiling, compiled
+        np.testing.assert_allclose(ox.explain(model, x, method, target=1, compile=True).values, expected, atol=2e-6 * np.abs(expected).max())
 
 
 @needs_compiler

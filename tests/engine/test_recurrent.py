@@ -247,3 +247,18 @@ def test_smoothgrad_and_expected_gradients_run_through_time() -> None:
     for method in (ox.SmoothGrad(n_samples=3), ox.ExpectedGradients(data_ref=x, n_samples=4), ox.DeepShap(data_ref=x)):
         e = ox.explain(m, x, method, target=0, seed=1)
         assert e["x"].values.shape == (SAMPLES, STEPS, FEATURES, 1) and np.abs(e["x"].values).max() > 0
+
+
+def test_steps_that_lie_one_after_the_other_are_joined_without_a_copy() -> None:
+    from torch._subclasses import FakeTensorMode
+
+    from onnxplain.graph.control.together import _one_after_the_other
+
+    x = torch.randn(4, 3, 2)
+    joined = _one_after_the_other(x.unbind(0))
+    assert torch.equal(joined, x.flatten(0, 1))
+    assert joined.data_ptr() == x.data_ptr()
+    turned = x.flip(0)
+    assert torch.equal(_one_after_the_other(list(x.unbind(0))[::-1]), turned.flatten(0, 1))
+    with FakeTensorMode() as fake:  # as while plans are traced
+        assert _one_after_the_other(fake.from_tensor(x).unbind(0)).shape == (12, 2)

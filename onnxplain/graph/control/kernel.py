@@ -66,12 +66,13 @@ class KernelLSTM(Layer):
         given = [r for r in cotangents[:3] if r is not None]
         if not given:
             return (None, None, None)
-        if outputs[3].dtype == torch.uint8 and given[0].shape[0] <= FEW_TARGETS:
+        in_kernel = outputs[3].dtype == torch.uint8
+        if in_kernel and given[0].shape[0] <= FEW_TARGETS and self._takes(*inputs):
             each = [self._pulled([None if r is None else r[t] for r in cotangents], inputs, outputs) for t in range(len(given[0]))]
             return tuple([torch.stack(r) for r in zip(*each, strict=True)])
         h, c, x = inputs
         z = self.product.forward(x)
-        made = self.steps.forward(h, c, z) if outputs[3].dtype == torch.uint8 else outputs
+        made = self.steps.forward(h, c, z) if in_kernel else outputs
         site = Site(self.steps, (h, c, z), made)
         *first, pulled = self.parts(site, tuple(cotangents[:3]))
         return (*first, None if pulled is None else self.product.transpose(pulled, x))

@@ -133,6 +133,8 @@ def _joined(values: Sequence[Sequence[Tensor]]) -> list[Tensor]:
 def _one_after_the_other(steps: Sequence[Tensor]) -> Tensor:
     """Their rows, without a copy where they lie so already, as slices of what is scanned or was stacked do."""
     first, size = steps[0], steps[0].nbytes
+    if type(first) is not Tensor:  # what stands for one while plans are traced lies nowhere
+        return torch.cat(list(steps))
     start, storage = first.data_ptr(), first.untyped_storage()
     alike = all(x.data_ptr() == start + k * size and x.shape == first.shape and x.is_contiguous() for k, x in enumerate(steps))
     if not alike or start + len(steps) * size > storage.data_ptr() + storage.nbytes():
