@@ -212,20 +212,20 @@ def _explained(
     problem = compile_problem(graph, model.inputs, model.outputs, chosen, target, names, context)
     if compile:
         problem = problem.compiled()
+    walked = problem if compile else at_named_units(problem, chosen, model.labels)
     with torch.inference_mode():
         prepared = chosen.prepare(context)
-    bar = _progress(progress, context.n * chosen.n_walks(prepared), chosen)
-    runner = Runner(problem, chosen, context, prepared, model.labels, chunk_size, max_memory, bar)
-    walked = problem if compile else at_named_units(problem, chosen, model.labels)
-    try:
-        results = (runner if walked is problem else replace(runner, problem=walked)).run()
-    except NonFinite as error:
-        from .methods.audit import not_finite
+        bar = _progress(progress, context.n * chosen.n_walks(prepared), chosen)
+        runner = Runner(problem, chosen, context, prepared, model.labels, chunk_size, max_memory, bar)
+        try:
+            results = (runner if walked is problem else replace(runner, problem=walked)).run()
+        except NonFinite as error:
+            from .methods.audit import not_finite
 
-        raise not_finite(runner, str(error)) from error
-    finally:
-        if bar is not None:
-            bar.close()
+            raise not_finite(runner, str(error)) from error
+        finally:
+            if bar is not None:
+                bar.close()
     e = assemble(model, runner, results, _axis_labels(model, given))
     _warn_incomplete(e, chosen)
     return e

@@ -32,8 +32,9 @@ def assemble(
             x = runner.context.feeds[name]
             x = x[None].expand(n, *x.shape) if spec.batch_axis is None else x
             found = of_inputs.get((name, asked))
-            dims = ("sample", *axis_names(x.shape[1:], spec.axes), "target")
-            known = {k: v for k, v in axis_labels.get(name, {}).items() if k in dims and len(v) == x.shape[dims.index(k)]}
+            shape = tuple(x.shape)
+            dims = ("sample", *axis_names(shape[1:], spec.axes), "target")
+            known = {k: v for k, v in axis_labels.get(name, {}).items() if k in dims and len(v) == shape[dims.index(k)]}
             attributions[name, asked] = Attribution(
                 values=_zeros(x, len(targets), model) if found is None else found,
                 dims=dims,
@@ -41,7 +42,7 @@ def assemble(
                 input=name,
                 output=asked,
                 connected=found is not None,
-                data=_texts(runner, name, x.shape) if spec.dtype == "string" else as_array(x),
+                data=_texts(runner, name, shape) if spec.dtype == "string" else as_array(x),
             )
     layers = {
         (v, asked): Attribution(

@@ -36,6 +36,8 @@ WIDENED = {
 def by_input(specs: Mapping[str, Spec], data: Any, what: str = "data") -> dict[str, Any]:
     """One item per input name, whatever form the user chose."""
     names = list(specs)
+    if len(names) == 1 and isinstance(data, (np.ndarray, Tensor)):
+        return {names[0]: data}
     if isinstance(data, Mapping):
         unknown, absent = [k for k in data if k not in specs], [n for n in names if n not in data]
         if unknown or absent:
@@ -95,7 +97,8 @@ def _value(spec: Spec, data: Any, dtype: torch.dtype, device: torch.device, what
     if spec.optional and data is None:
         return None
     if not spec.sequence:
-        return to_tensor(spec, data, dtype, what, explained).to(device)
+        made = to_tensor(spec, data, dtype, what, explained)
+        return made if made.device == device else made.to(device)
     if not isinstance(data, (list, tuple)):
         raise InputError(f"input {spec.name!r} is {spec.described()}: give a list of arrays, not {type(data).__name__}")
     one = replace(spec, sequence=False)
@@ -132,8 +135,8 @@ def to_tensor(spec: Spec, data: Any, dtype: torch.dtype, what: str, explained: b
         if array.dim() == len(spec.shape) - 1 and spec.batch_axis is not None:
             hint = f": a sample axis is missing? Give x[None] for one sample (axis {spec.batch_axis} holds the samples)"
         raise InputError(f"input {spec.name!r} wants {len(spec.shape)} axes, {spec.described()}; {what} has shape {tuple(array.shape)}{hint}")
-    for i, (got, wanted) in enumerate(zip(array.shape, spec.shape, strict=False)):
-        if wanted is not None and i != spec.batch_axis and got != wanted:
+    for i, wanted in spec.sizes:
+        if i < array.dim() and array.shape[i] != wanted:
             raise InputError(f"input {spec.name!r} wants size {wanted} on axis {i}, {spec.described()}; {what} has shape {tuple(array.shape)}")
     if array.numel() == 0 and explained:
         raise InputError(f"input {spec.name!r} is empty: {what} has shape {tuple(array.shape)}")
@@ -155,7 +158,7 @@ def _typed(spec: Spec, array: Tensor, dtype: torch.dtype, what: str) -> Tensor:
             raise InputError(
                 f"input {spec.name!r} wants {spec.dtype}, {what} holds {_type(array)}: convert it (astype('float32')) if that is meant"
             )
-        return array.to(dtype)
+        return array if array.dtype == dtype else array.to(dtype)
     if spec.dtype == "string":
         return array
     if spec.dtype == "bool":

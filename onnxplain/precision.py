@@ -7,7 +7,7 @@ bits of a factor's twenty-three (TF32). What is computed here sets them for its 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -35,8 +35,7 @@ def checked_precision(name: str, dtype: torch.dtype, device: torch.device) -> st
     return name
 
 
-@contextmanager
-def products(precision: str, device: torch.device) -> Iterator[None]:
+def products(precision: str, device: torch.device) -> AbstractContextManager[None]:
     """While entered, products on this type of device read that many digits; in the whole process, as torch has it."""
     settings = _settings(device.type, PRECISIONS[precision][1])
     # where nothing is said CPUs read all digits
@@ -46,6 +45,12 @@ def products(precision: str, device: torch.device) -> Iterator[None]:
         for of, name, value in settings
         if (before := getattr(of, name)) != value and before not in same
     ]
+    return _set(others) if others else nullcontext()
+
+
+@contextmanager
+def _set(others: list[tuple[Any, str, Any, Any]]) -> Iterator[None]:
+    """Settings of the process, (object, attribute, value, what it was before), while entered."""
     try:
         for of, name, value, _ in others:
             setattr(of, name, value)

@@ -46,6 +46,11 @@ class Spec:
     def floating(self) -> bool:
         return self.dtype.startswith(("float", "double", "bfloat"))
 
+    @cached_property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """(axis, size) of what data must fit, samples left out."""
+        return tuple([(i, n) for i, n in enumerate(self.shape) if n is not None and i != self.batch_axis])
+
     @property
     def sample_shape(self) -> tuple[int | None, ...]:
         """The shape of one sample."""

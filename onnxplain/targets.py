@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -137,17 +137,29 @@ class Selection:
         return [(torch.from_numpy(np.array(units[0], dtype=np.int64)), c) for units, c in self.terms]
 
 
+class Selected(NamedTuple):
+    """A target's units in outputs of this shape, with these labels."""
+
+    shape: tuple[int, ...]
+    labels: Any
+    selection: Selection
+
+
 #: targets, up to which a key is made
 FEW = 64
 
 
-def key_of(target: Any) -> Hashable:
-    """A target of numbers and names as a key: equal for two only where they name the same; None for other targets."""
+def target_key(target: Any) -> Hashable:
+    """A target of numbers and names as a key, by output if it says so: equal for two only where they name the same; None for other
+    targets."""
     kind = type(target)
     if kind is int or kind is str:
         return kind, target
     if (kind is list or kind is tuple) and len(target) <= FEW and {*map(type, target)} <= {int, str}:
         return kind, *target
+    if kind is dict and target:
+        each = [(o, target_key(t)) for o, t in target.items()]
+        return None if any(t is None for _, t in each) else (kind, *each)
     return None
 
 
@@ -159,6 +171,11 @@ def expected(target: Any) -> int:
         return target.k if isinstance(target.k, int) else 1
     many = isinstance(target, (list, range)) or (isinstance(target, np.ndarray) and target.ndim > 0)
     return max(1, len(target)) if many else 1
+
+
+def most_targets(selected: Mapping[str, Selection]) -> int:
+    """How many targets what is asked has at most."""
+    return max([s.n_targets for s in selected.values()])
 
 
 def resolve(target: Any, output: str, values: np.ndarray, labels: Sequence[str] | None) -> Selection:

@@ -15,24 +15,23 @@ from ..graph.pairing import Pairing
 from ..graph.plan import Trace
 from ..layers.shapes import number
 from ..rules.base import Hot
-from ..targets import PerSample, Selection, key_of, resolve
+from ..targets import PerSample, Selected, Selection, resolve
 from .base import Method
 from .problem import Problem
+from .results import as_array
 from .seeds import (
     Asked,
     At,
     line_gradient,
     one_hot,
     picked,
+    picked_numbers,
     scalar_gradient,
     scalar_value,
     seeding_factor,
     starts_with_output,
     values_at,
 )
-
-#: targets given by number or name that are kept with a problem
-NAMED = 16
 
 
 @dataclass(eq=False)
@@ -50,6 +49,10 @@ class Goals:
     passed: dict[tuple[int, ...], tuple[tuple[Tensor, ...], Trace]] = field(default_factory=dict)
     beside: list[tuple[Trace, list[str]]] = field(default_factory=list)
 
+    def selected(self, trace: Trace, rows: np.ndarray) -> dict[str, Selection]:
+        """All targets resolved on these samples, by what is asked."""
+        return {a.name: self.select(a, trace, rows) for a in self.problem.asked}
+
     def select(self, asked: Asked, trace: Trace, rows: np.ndarray) -> Selection:
         """The target resolved on these samples."""
         at, target = asked.at[0], asked.target
@@ -63,16 +66,13 @@ class Goals:
                 f"another axis, say so with ox.load(..., batch_axis={{{at.output!r}: axis}}), or None if all of it belongs to "
                 "one sample, as the boxes that a detector finds"
             )
-        labels, named = self.labels.get(at.output), self.problem.named
-        key = None if (plain := key_of(target)) is None else (asked.name, y.shape[1:], plain, labels)
-        if key is not None and (known := named.get(key)) is not None:
-            return known
+        labels, known = self.labels.get(at.output), self.problem.selected.get(asked.name)
+        if known is not None and known.labels is labels and known.shape == y.shape[1:]:
+            return known.selection
         exact = y if y.dtype in (torch.float32, torch.float64) else y.double()
         found = resolve(target, at.output, exact.cpu().numpy(), labels).times(self.method.variants())
-        if found.fixed and key is not None:
-            if len(named) >= NAMED:
-                named.clear()
-            named[key] = found
+        if found.fixed:
+            self.problem.selected[asked.name] = Selected(y.shape[1:], labels, found)
         return found
 
     def _predicted_value(self, asked: Asked, trace: Trace) -> str:
@@ -80,20 +80,20 @@ class Goals:
         at = asked.at[0]
         return at.value if self.problem.explained[at.output].skipped == "ArgMax" or at.output not in trace else at.output
 
-    def prediction(self, asked: Asked, selection: Selection, trace: Trace, n: int) -> Tensor:
+    def prediction(self, asked: Asked, selection: Selection, trace: Trace, n: int) -> np.ndarray:
         """(n, targets): the outputs at the target units."""
         if selection.scalar is not None:
-            return scalar_value(selection, values_at(asked, trace), n)
+            return as_array(scalar_value(selection, values_at(asked, trace), n))
         y = asked.at[0].rows_first(trace[self._predicted_value(asked, trace)])
-        return picked(selection, y)
+        return picked_numbers(selection, y)
 
-    def value(self, asked: Asked, selection: Selection, trace: Trace, n: int) -> Tensor:
+    def value(self, asked: Asked, selection: Selection, trace: Trace, n: int) -> np.ndarray:
         """(n, targets): the explained values at the target units, for a trace of n rows or of one that all share."""
         if selection.scalar is not None:
             rows = trace[asked.at[0].value].shape[asked.at[0].axis or 0]
-            return scalar_value(selection, values_at(asked, trace), rows).expand(n, 1)
+            return as_array(scalar_value(selection, values_at(asked, trace), rows).expand(n, 1))
         y = asked.at[0].rows_first(trace[asked.at[0].value])
-        return picked(selection, y.expand(n, y.shape[1]))
+        return picked_numbers(selection, y if y.shape[0] == n else y.expand(n, y.shape[1]))
 
     def goal(
         self,
@@ -103,26 +103,26 @@ class Goals:
         samples: np.ndarray,
         integers: Mapping[str, Tensor],
         references: Mapping[str, Tensor],
-        prediction: Tensor,
-    ) -> Tensor:
+        prediction: np.ndarray,
+    ) -> np.ndarray:
         """(n, targets): what the attributions should sum to; NaN where the method promises nothing. `prediction`: the output's
         own values there."""
         n = len(samples)
-        fits = prediction.is_floating_point() and len(prediction) == n
+        fits = prediction.dtype.kind == "f" and len(prediction) == n
         if self.method.goal is None and fits:
-            return number(torch.nan, prediction.dtype, prediction.device).expand(prediction.shape)
+            return prediction * np.nan
         same = fits and self._predicted_value(asked, trace) == asked.at[0].value
         value = prediction if same else self.value(asked, selection, trace, n)
         if self.method.goal == "difference":
             return value - self._reference(asked, selection, samples, integers, references)
         if self.method.goal == "value" and starts_with_output(self.method.seeding()):
             # a callable's seed is its gradient times the outputs, which sums to nothing in particular
-            return torch.full_like(value, torch.nan) if selection.scalar is not None else value
+            return value * np.nan if selection.scalar is not None else value
         if self.method.goal == "value":
-            factor = seeding_factor(self.method.seeding(), value, samples, slice(None), self._made_by(asked))
-            rows = factor[..., 0].T if isinstance(factor, Tensor) else torch.full_like(value, factor)
+            factor = seeding_factor(self.method.seeding(), torch.from_numpy(value), samples, slice(None), self._made_by(asked))
+            rows = as_array(factor[..., 0].T) if isinstance(factor, Tensor) else np.full_like(value, factor)
             return rows * sum(c for _, c in selection.terms)
-        return torch.full_like(value, torch.nan)
+        return value * np.nan
 
     def _made_by(self, asked: Asked) -> str:
         """The operator that computes the explained value."""
@@ -136,15 +136,15 @@ class Goals:
         samples: np.ndarray,
         integers: Mapping[str, Tensor],
         references: Mapping[str, Tensor],
-    ) -> Tensor | float:
+    ) -> np.ndarray | float:
         """The target's value at the baseline, or its mean over the references."""
         n = len(samples)
         if asked.name in references:
             mean = references[asked.name].mean(0, keepdim=True).expand(n, -1)
-            return mean if selection.scalar is not None else picked(selection, mean)
+            return as_array(mean) if selection.scalar is not None else picked_numbers(selection, mean)
         refs = self.method.references(self.prepared, samples)
         if refs is None:
-            return torch.nan
+            return np.nan
         shared = next(iter(refs.values())).shape[0] == 1 and not self.problem.needs_integers and self.fixed is None
         if shared:
             return self.value(asked, selection, self.at_baseline(refs, integers), n)
@@ -229,6 +229,9 @@ class Goals:
             seed = one_hot(selection, at.rows_first(row), None, targets, number)
             return {at.value: at.native(seed, row)}
         local = None if repetitions == 1 else np.tile(np.arange(n), repetitions)
+        if hot and _told_by_units(selection, (at := asked.at[0]), (native := trace[at.value])):
+            at_samples = samples if local is None else samples[local]
+            return self._hot(asked, selection, at.rows_first(native), native.dim() == 2, at_samples, local, targets)
         both = pairing is not None and trace0 is not None
         ys = {a.value: pairing.pair(a.value, trace[a.value], trace0[a.value]) if both else (trace[a.value], None) for a in asked.at}  # type: ignore[union-attr, index]
         if selection.scalar is not None:
@@ -241,9 +244,6 @@ class Goals:
         (at,) = asked.at
         native = ys[at.value][0]
         y_rows = at.rows_first(native)
-        if hot and _told_by_units(selection, at, native):
-            at_samples = samples if local is None else samples[local]
-            return self._hot(asked, selection, y_rows, native.dim() == 2, at_samples, local, targets)
         if starts_with_output(seeding) and len(selection.terms) > 1:  # a contrast starts with each unit's own value
             return {at.value: at.native(one_hot(selection, y_rows, local, targets) * y_rows, native)}
         factor: Tensor | float = 1.0

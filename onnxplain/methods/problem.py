@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..data import n_samples
-from ..errors import InputError, OnnxplainError, RuleError, TargetError
+from ..errors import InputError, OnnxplainError, RuleError
 from ..graph.compiled import compiled
 from ..graph.control.deciding import deciding
 from ..graph.control.kernel import in_kernels
@@ -29,14 +29,18 @@ from ..rules.base import Rule
 from ..rules.deeplift import Rescale
 from ..rules.gradient import Adjoint
 from ..specs import Spec, fixed_rows
-from ..targets import Selection, per_output
+from ..targets import Selected, target_key
 from .base import Method
 from .chunks import Need, foreseen
 from .context import Context
+from .explained_outputs import chosen_outputs, not_floating, outputs_of
 from .layer_names import matching
 from .sample_axes import FIRST, Layout, layouts
 from .seeds import Asked, At
 from .value_key import NoKeyError, key_of
+
+#: targets given by number or name for which a problem is kept
+NAMED = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +49,9 @@ class Problem:
     from the sources. `walks[name]`: the way back. `rules`: of every node on it, `said`: as they print. `layouts`: where
     sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it. `lifting`: how walks at
     many points share their first layers, if they do. `fixed`: the rows of a walk, where the model decides that. `heads`: large
-    dense layers that make explained values. `beside`: the inputs that are no sources. `named`: targets by number or name that
-    were asked for. `notes`: what users are told about where relevance starts and ends."""
+    dense layers that make explained values. `beside`: the inputs that are no sources. `named`: the same problem for targets by
+    number or name that were asked for; `selected`: their units, by what is asked, where these are the same for all samples. `notes`:
+    what users are told about where relevance starts and ends."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
@@ -70,7 +75,8 @@ class Problem:
     fixed: int | None
     heads: Mapping[str, Dense]
     beside: tuple[str, ...]
-    named: dict[Hashable, Selection]
+    named: dict[Hashable, Problem]
+    selected: dict[str, Selected]
     notes: tuple[str, ...]
 
     def compiled(self) -> Problem:
@@ -148,7 +154,7 @@ def rows_first(r: Tensor, layout: Layout | None) -> Tensor:
 
 def _rows_of(x: Tensor, layout: Layout | None) -> Tensor:
     """The same of a value, without targets."""
-    return x if layout == FIRST else rows_first(x[None], layout)[0]
+    return x if layout is FIRST or layout == FIRST else rows_first(x[None], layout)[0]
 
 
 def _native(r: Tensor, layout: Layout | None) -> Tensor:
@@ -176,11 +182,23 @@ def compile_problem(
         planned = make()
     else:
         planned = graph.memo.get(key, make)
+    found = _asking(planned, target, inputs, outputs)
+    return found if found.boundary is None else replace(found, layouts=_layouts(found.boundary, inputs, context))
+
+
+def _asking(planned: Problem, target: Any, inputs: Mapping[str, Spec], outputs: Mapping[str, Spec]) -> Problem:
+    """The problem for this target, and for these inputs and outputs, which may have other labels than those it was planned for."""
+    name, named = target_key(target), planned.named
+    found = None if name is None else named.get(name)
+    if found is not None and found.inputs is inputs and found.outputs is outputs:
+        return found
     each = target if isinstance(target, Mapping) else {}
     asked = tuple([Asked(a.name, a.at, each.get(a.name, target)) for a in planned.asked])
-    layouts = {} if planned.boundary is None else _layouts(planned.boundary, inputs, context)
-    made = object.__new__(Problem)  # `replace` would take as long as all the rest
-    vars(made).update(vars(planned), inputs=inputs, outputs=outputs, asked=asked, layouts=layouts)
+    made = replace(planned, inputs=inputs, outputs=outputs, asked=asked, selected={})
+    if name is not None:
+        if len(named) >= NAMED:
+            named.clear()
+        named[name] = made
     return made
 
 
@@ -202,14 +220,14 @@ def _planned(
     layers: Sequence[str],
 ) -> Problem:
     """The problem without the units of its targets, and without what is found out by means of the data."""
-    targets = _targets(target, graph, outputs, method)
+    targets = chosen_outputs(target, graph, outputs, method)
     explained: dict[str, Explained] = {}
     asked: list[Asked] = []
     for output, wanted in targets.items():
         plain = callable(wanted)  # a callable reads the outputs themselves
         graph, at = explained_value(graph, output, method.last() if not plain else ())
         if at.value not in graph.floating:
-            raise _not_floating(output, outputs[output], graph)
+            raise not_floating(output, outputs[output], graph)
         explained[output] = at
         asked.append(Asked(output, (At(output, at.value, outputs[output].batch_axis),), None))
     if len(asked) > 1 and callable(target):
@@ -286,6 +304,7 @@ def _planned(
         heads={a.name: n for a in asked if (n := large_head(graph, a.values[0])) is not None},
         beside=tuple([i for i in inputs if i not in names]),
         named={},
+        selected={},
         notes=_notes(graph, inputs, explained, sources),
     )
 
@@ -345,49 +364,3 @@ def _between(graph: Graph, seeds: Sequence[str], sources: Sequence[str], active:
     """The internal values that a walk passes, in the order they are computed."""
     read = {v for n in walked(graph, seeds, sources)[1] for i, v in enumerate(n.inputs) if n.layer.carries(i)}
     return [v for v in graph.values if (v in read or v in seeds) and v in active and v not in graph.inputs]
-
-
-def outputs_of(graph: Graph, outputs: Mapping[str, Spec]) -> list[str]:
-    return [o for o in outputs if o not in graph.constants]
-
-
-def _targets(target: Any, graph: Graph, outputs: Mapping[str, Spec], method: Method) -> dict[str, Any]:
-    """The outputs to explain: those that a dict names; else all that a walk can start from."""
-    if isinstance(target, Mapping):
-        chosen = per_output(target, list(outputs))
-    else:
-        fit = [
-            o
-            for o in outputs
-            if o not in graph.constants
-            and not outputs[o].sequence
-            and (o in graph.floating or explained_value(graph, o, method.last())[1].skipped)
-        ]
-        if not fit:
-            first = next(iter(outputs))
-            raise _not_floating(first, outputs[first], graph)
-        chosen = per_output(target, fit)
-    for o in chosen:
-        if outputs[o].sequence:
-            raise TargetError(f"output {o!r} is a sequence: explain the tensors in it, with ox.load(..., outputs=…)")
-        if o in graph.constants:
-            raise TargetError(f"output {o!r} is constant: no input changes it")
-    return chosen
-
-
-def _not_floating(output: str, spec: Spec, graph: Graph) -> TargetError:
-    near: list[str] = []
-    seen: set[str] = set()
-    waiting = [output]
-    while waiting and not near:
-        node = graph.producer.get(waiting.pop(0))
-        for v in node.inputs if node else ():
-            if v in graph.floating:
-                near.append(v)
-            elif v not in seen:
-                seen.add(v)
-                waiting.append(v)
-    hint = f": explain the values it is computed from, ox.load(..., outputs={near})" if near else ""
-    return TargetError(f"output {output!r} holds {spec.dtype}, from which no relevance can start{hint}")
-
-

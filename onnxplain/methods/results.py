@@ -33,18 +33,21 @@ class Results:
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
 
-    def put(self, table: Table, key: Any, start: int, part: Tensor, first: int = 0, n_targets: int | None = None) -> None:
-        """Samples start, start + 1, … of one array, for its targets first, first + 1, … (of `n_targets`, or all that there
-        are). A part that is all of it becomes the array."""
-        targets, rows = part.shape[:2]
-        whole = (targets if n_targets is None else n_targets, self.n)
+    def put(
+        self, table: Table, key: Any, start: int, part: Tensor, real: int, first: int = 0, n_targets: int | None = None
+    ) -> None:
+        """Samples start, start + 1, … of one array, `real` of them, for its targets first, first + 1, … (of `n_targets`, or all that
+        there are). A part that is all of it becomes the array."""
+        targets, rows, *rest = part.shape
+        if rows != real:
+            part = part[:, :real]
         if key not in table:
-            if whole == (targets, rows):
+            if real == self.n and n_targets in (None, targets):
                 table[key] = self._own(part)
                 return
             # numpy's zeros are not written before they are needed
-            table[key] = np.zeros((*whole, *part.shape[2:]), _numpy(part.dtype))
-        torch.from_numpy(table[key])[first : first + targets, start : start + rows].copy_(part)
+            table[key] = np.zeros((n_targets or targets, self.n, *rest), _numpy(part.dtype))
+        torch.from_numpy(table[key])[first : first + targets, start : start + real].copy_(part)
 
     def note(
         self, table: Table, key: Any, start: int, rows: np.ndarray, first: int = 0, n_targets: int | None = None
@@ -60,10 +63,10 @@ class Results:
 
     def _own(self, part: Tensor) -> np.ndarray:
         """The part itself, where it is alone in memory that was made during this call; else a copy."""
-        if part.numel() < FEW and part.device.type == "cpu":
+        if part.is_cpu and part.numel() < FEW:
             return part.numpy().copy()
         alone = part.is_inference() and part.untyped_storage().nbytes() == part.numel() * part.element_size()
-        if not (alone and part.device.type == "cpu" and part.is_contiguous()) or part.data_ptr() in self.taken:
+        if not (alone and part.is_cpu and part.is_contiguous()) or part.data_ptr() in self.taken:
             return part.to("cpu", memory_format=torch.contiguous_format, copy=True).numpy()
         self.taken.add(part.data_ptr())
         return part.numpy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +18,7 @@ from ..graph.parting import passing
 from ..graph.plan import Backward, Forward, Trace
 from ..layers.kept import kept
 from ..rules.base import Relevances, Site
-from ..targets import Selection, expected
+from ..targets import Selection, expected, most_targets
 from .base import Chunk, Method, Step
 from .chunks import (
     ACCELERATOR_BYTES,
@@ -41,7 +40,7 @@ from .goals import Goals
 from .late import Late
 from .meter import GivingBack, Meter, give_back
 from .problem import Problem
-from .results import Results, as_array
+from .results import Results
 from .sample_axes import Layout, Layouts, layouts
 from .seeds import Asked
 from .sums import Differences, Sums
@@ -86,41 +85,46 @@ class Runner:
 
     def run(self) -> Results:
         kept.next()
-        results, limit = Results(self.context.n), bytes_from(self.max_memory)
-        bounded = limit is not None and self.context.device.type == "cpu" and type(self.problem.clean) is Forward
-        with torch.inference_mode(), GivingBack(int(AT_ONCE * (limit or 0))) if bounded else nullcontext():
-            rows = np.arange(self.fixed or self._pilot_size())
-            if len(rows) > self.context.n:
-                rows %= self.context.n
-            trace = self.forward(rows)
-            chosen = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
-            most = max(s.n_targets for s in chosen.values())
-            if self.max_memory is None:
-                (chunks, known), pilot = self._chunks(trace, len(rows), most), (rows, trace)
-                del trace
-            else:  # one forward pass at a time
-                need, pilot = self._need(trace, len(rows)), None
-                del trace
-                give_back()
-                chunks, known = self._sizes(need, most), False
-            keep = self.max_memory is None and self.method.layer_factor == "difference"
-            references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit, keep)
-            # a first pass of a few chunks is walked as it is: to make it once more would cost more than caches miss
-            start, end = 0, len(rows) if len(rows) <= (1 if known else FIRST_CHUNKS) * chunks.samples else chunks.samples
-            while start < self.context.n:
-                rows = np.arange(start, min(end, self.context.n))
-                real = len(rows)
-                if self.fixed and real < self.fixed:  # filled up with the last sample, whose copies are dropped
-                    rows = np.concatenate([rows, np.full(self.fixed - real, rows[-1])])
-                if pilot is not None and len(rows) == len(pilot[0]) and (real == len(rows) or (rows == pilot[0]).all()):
-                    trace, selected = pilot[1], chosen
-                else:
-                    trace = self.forward(rows)
-                    selected = {a.name: self.goals.select(a, trace, rows) for a in self.problem.asked}
-                pilot = None
-                self._chunk(results, rows, real, trace, selected, chunks, references)
-                del trace
-                start, end = end, end + chunks.samples
+        limit = bytes_from(self.max_memory)
+        if limit is None or self.context.device.type != "cpu" or type(self.problem.clean) is not Forward:
+            return self._run()
+        with GivingBack(int(AT_ONCE * limit)):
+            return self._run()
+
+    def _run(self) -> Results:
+        """`run`, once that is settled."""
+        results, n = Results(self.context.n), self.context.n
+        rows = first = np.arange(self.fixed or self._pilot_size())
+        if len(rows) > n:
+            rows %= n
+        trace = self.forward(rows)
+        chosen = self.goals.selected(trace, rows)
+        if self.max_memory is None:
+            (chunks, known), pilot = self._chunks(trace, len(rows), most_targets(chosen)), trace
+            del trace
+        else:  # one forward pass at a time
+            need, pilot = self._need(trace, len(rows)), None
+            del trace
+            give_back()
+            chunks, known = self._sizes(need, most_targets(chosen)), False
+        keep = self.max_memory is None and self.method.layer_factor == "difference"
+        references = self.goals.shared_references(chosen, self.integers(rows[:1]), chunks.fit, keep)
+        # a first pass of a few chunks is walked as it is: to make it once more would cost more than caches miss
+        start, end = 0, len(rows) if len(rows) <= (1 if known else FIRST_CHUNKS) * chunks.samples else chunks.samples
+        while start < n:
+            real = min(end, n) - start
+            rows = first if start == 0 and real == len(first) else np.arange(start, start + real)
+            if self.fixed and real < self.fixed:  # filled up with the last sample, whose copies are dropped
+                rows = np.concatenate([rows, np.full(self.fixed - real, rows[-1])])
+            if pilot is not None and (rows is first or (len(rows) == len(first) and (rows == first).all())):
+                trace, selected = pilot, chosen
+            else:
+                trace = self.forward(rows)
+                selected = self.goals.selected(trace, rows)
+            pilot = None
+            self._chunk(results, rows, real, trace, selected, chunks, references)
+            del trace
+            start, end = end, end + chunks.samples
         return results
 
     def _pilot_size(self) -> int:
@@ -160,8 +164,8 @@ class Runner:
         return self.problem.clean.run(self.problem.feed(self.take(rows)))
 
     def take(self, rows: np.ndarray) -> Mapping[str, Tensor]:
-        which = _index(rows)
-        return self.context.feeds if which == slice(0, self.context.n) else self.context.take(self.context.feeds, which)
+        which, n = _index(rows), self.context.n
+        return self.context.feeds if which == slice(0, n) else self.context.take(self.context.feeds, which)
 
     def integers(self, rows: np.ndarray) -> dict[str, Tensor]:
         """The feeds that are not floating, at these samples."""
@@ -250,14 +254,14 @@ class Runner:
             s = selected[a.name]
             prediction = goals.prediction(a, s, trace, n)
             goal = goals.goal(a, s, trace, rows, integers, references, prediction)
-            results.note(results.predictions, a.name, start, as_array(prediction)[:real])
-            results.note(results.goals, a.name, start, as_array(goal)[:real])
+            results.note(results.predictions, a.name, start, prediction[:real])
+            results.note(results.goals, a.name, start, goal[:real])
             results.note(results.units, a.name, start, s.units(n)[:real])
             results.labels[a.name] = s.labels
-        most = max(s.n_targets for s in selected.values())
+        most = most_targets(selected)
         for begin in range(0, most, chunks.group):
             group = slice(begin, min(begin + chunks.group, most))
-            sums = Sums(p, n, self.method.statistic, self.layouts)
+            sums = Sums(p, n, self.method.statistic, self.layouts if p.layers else {})
             late = self._late(sums)
             for step in self.method.steps(chunk, self.prepared):
                 self._step(sums, step, trace, selected, rows, integers, chunks, group, late)
@@ -293,9 +297,9 @@ class Runner:
         by_input = sums.by_input(asked.name, targets.start, trace)
         total = sums.total(asked.name, by_input, targets.stop - targets.start)
         for i, r in by_input.items():
-            results.put(results.attributions, (i, asked.name), start, r[:, :real], targets.start, n_targets)
+            results.put(results.attributions, (i, asked.name), start, r, real, targets.start, n_targets)
         for v, r in sums.by_layer(asked.name, targets.start, trace).items():
-            results.put(results.layers, (v, asked.name), start, r[:, :real], targets.start, n_targets)
+            results.put(results.layers, (v, asked.name), start, r, real, targets.start, n_targets)
         results.note(results.sums, asked.name, start, total[:, :real].T, targets.start, n_targets)
 
     def _step(
@@ -326,7 +330,9 @@ class Runner:
             s = selected[a.name]
             one_row = observe is None and total > 1 and self.goals.alike(a, s)
             walk = walks[a.name]
-            hot = observe is None and trace0 is None and walk.hot is not None and (not one_row or walk.visits[0].one_row)
+            hot = observe is None and walk.hot is not None and (not one_row or walk.visits[0].one_row)
+            if pairing is not None:  # whose first node must have nothing to do with the baseline, and see the rows of all pairs
+                hot = hot and walk.visits[0].blind and (one_row or pairing.rows == pairing.n)
             for targets in self._walked(p.walks[a.name], group, s.n_targets, chunks, clean):
                 few = chunks.targets if targets.stop - targets.start > chunks.targets and self.parts else 0
                 seeds = self.goals.seeds(a, s, trace, trace0, pairing, rows, step.k, targets, one_row, hot)

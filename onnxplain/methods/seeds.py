@@ -14,6 +14,7 @@ from ..conventions import SeedOf
 from ..errors import OnnxplainError, RuleError, TargetError
 from ..graph.plan import Trace
 from ..targets import Outputs, Selection
+from .results import as_array
 
 #: points on the straight line between two outputs at which a callable target's gradient is averaged for methods of
 #: differences: exact for polynomials of degree 32, and so complete to rounding for what users write
@@ -71,6 +72,13 @@ def picked(selection: Selection, y: Tensor, samples: np.ndarray | None = None) -
         found = found if c == 1 else c * found
         total = found if total is None else total + found
     return y.new_zeros((y.shape[0], selection.n_targets)) if total is None else total
+
+
+def picked_numbers(selection: Selection, y: Tensor) -> np.ndarray:
+    """`picked` as an array; of one unit, a part of y's own memory."""
+    if selection.alone is not None and y.is_cpu and selection.alone < y.shape[1]:
+        return y.numpy()[:, selection.alone : selection.alone + 1]
+    return as_array(picked(selection, y))
 
 
 def one_hot(

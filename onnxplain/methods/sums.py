@@ -124,8 +124,7 @@ class Sums:
         """(targets, samples): over all inputs; raises `NonFinite`."""
         whole: np.ndarray | None = None
         for i, r in by_input.items():
-            total = as_array(r.sum(tuple(range(2, r.dim()))) if r.dim() > 2 else r)
-            if not (math.isfinite(total.sum()) or all_finite(r)):  # a finite sum has finite terms
+            if (total := summed(r)) is None:
                 raise NonFinite(f"the attribution of input {i!r} for {asked!r}")
             whole = total if whole is None else whole + total
         return np.zeros((n_targets, self.n), np.float32) if whole is None else whole
@@ -162,6 +161,17 @@ class Differences:
             x, x0 = self.pairing.pair(value, self.trace[value], self.trace0[value])
             return r * (x - x0)
         return r
+
+
+def summed(r: Tensor) -> np.ndarray | None:
+    """(targets, samples, …) → (targets, samples); None where r holds NaN or infinity."""
+    axes = tuple(range(2, r.dim()))
+    if r.is_cpu and r.numel() < FEW:  # numpy is there sooner
+        x = r.numpy()
+        if math.isfinite(np.vdot(x, x)):
+            return np.add.reduce(x, axes)  # type: ignore[no-any-return]
+    total = as_array(r.sum(axes) if axes else r)
+    return total if math.isfinite(total.sum()) or all_finite(r) else None  # a finite sum has finite terms
 
 
 def weighted(r: Tensor, step: Step, n: int) -> Tensor:

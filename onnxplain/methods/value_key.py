@@ -35,7 +35,8 @@ def key_of(value: Any) -> Hashable:
     if isinstance(value, type):
         return value
     fields: tuple[str, ...] = _fields(kind)  # type: ignore[arg-type]
-    return kind, *[key_of(getattr(value, name)) for name in fields]
+    values = [getattr(value, name) for name in fields]
+    return kind, *[(type(v), v) if type(v) in PLAIN else key_of(v) for v in values]
 
 
 @cache

@@ -43,18 +43,18 @@ class Attribution:
 
     def __post_init__(self) -> None:
         values, dims, given = np.asarray(self.values), tuple(self.dims), self.labels
-        if len(dims) != values.ndim or len(set(dims)) != len(dims):
-            raise self._wrong(f"values of shape {values.shape} need {values.ndim} different axis names, got {dims}")
+        shape = values.shape
+        if len(dims) != len(shape) or len(set(dims)) != len(dims):
+            raise self._wrong(f"values of shape {shape} need {len(shape)} different axis names, got {dims}")
         if len(dims) < 2 or dims[0] != "sample" or dims[-1] != "target":
             raise self._wrong(f"axes are ('sample', …, 'target'), got {dims}")
-        labels = dict(zip(dims, map(_counted, values.shape), strict=True))
+        labels = {d: tuple(given[d]) if d in given else _counted(n) for d, n in zip(dims, shape, strict=True)}
         if stray := [d for d in given if d not in labels]:
             raise self._wrong(f"labels for {stray}, but the axes are {dims}")
-        for d, places in given.items():
-            n, labels[d] = len(labels[d]), tuple(places)
-            if len(labels[d]) != n:
-                raise self._wrong(f"{len(labels[d])} labels for the {n} places of axis {d!r}")
-        if self.data is not None and len(self.data) != len(values):
+        for (d, places), n in zip(labels.items(), shape, strict=True):
+            if len(places) != n:
+                raise self._wrong(f"{len(places)} labels for the {n} places of axis {d!r}")
+        if self.data is not None and len(self.data) != shape[0]:
             raise self._wrong(f"{len(values)} samples, but data of shape {np.shape(self.data)}")
         vars(self).update(values=values, dims=dims, labels=labels)
 

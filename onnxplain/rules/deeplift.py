@@ -23,7 +23,7 @@ from ..layers.kinds import (
     Trees,
 )
 from ..layers.shapes import sum_to
-from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Sends, Single, Site, only, ratio, require_one_of
+from .base import INPUTS_AND_OUTPUTS, Hot, Prepared, Relevances, Rule, Sends, Single, Site, only, ratio, require_one_of
 from .gradient import Adjoint, adjoint_sends, multiplied, scaled, transposed
 from .steering import chosen, comparable, moved, steered
 from .temporaries import times_over
@@ -81,6 +81,9 @@ class Rescale(Rule):
 
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return Adjoint().single(layer, rectified) if self.direct(layer) is not None else None
+
+    def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+        return Adjoint().hot(layer) if self.direct(layer) is not None else None
 
     def reads(self, layer: Layer) -> frozenset[str]:
         if isinstance(layer, Elementwise) and type(layer).multipliers is Elementwise.multipliers:

@@ -13,7 +13,7 @@ from ..layers.base import Layer
 from ..layers.block import Block
 from ..layers.kinds import Elementwise
 from ..layers.shapes import sum_to
-from .base import INPUTS_AND_OUTPUTS, Prepared, Relevances, Rule, Sends, Single, Site, only
+from .base import INPUTS_AND_OUTPUTS, Hot, Prepared, Relevances, Rule, Sends, Single, Site, only
 from .deeplift import Rescale
 from .temporaries import times_over
 
@@ -52,6 +52,9 @@ class RevealCancel(Rule):
 
     def single(self, layer: Layer, rectified: bool) -> Single | None:
         return None if isinstance(layer, Block) else self.rescale.single(layer, rectified)
+
+    def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+        return None if isinstance(layer, Block) else self.rescale.hot(layer)
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return None if isinstance(layer, Block) else self.rescale.prepared(layer, active)

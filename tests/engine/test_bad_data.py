@@ -11,6 +11,7 @@ import torch
 
 import onnxplain as ox
 from onnxplain import rules
+from onnxplain.layers.shapes import all_finite
 
 from .models import CASES, loaded, mlp
 
@@ -285,3 +286,19 @@ def test_numbers_that_overflow_on_the_way_name_the_first_node() -> None:
     for method in ("gradient", "lrp", "deeplift", "integrated_gradients"):
         with pytest.raises(ox.OnnxplainError, match="not finite.*explosive"):
             ox.explain(model, x, method, target=0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("rows", [3, 2000])
+def test_numbers_whose_squares_or_sums_are_too_large_are_finite(rows: int) -> None:
+    """Whether all numbers are finite is told by a sum, of few numbers by one of squares; never by that alone, nor with a warning."""
+    model = loaded("mlp")
+    x = np.zeros((rows, X.shape[1]))
+    x[:, 0] = 1e200
+    x[:, 1] = 1.5e308
+    assert all_finite(torch.from_numpy(x))
+    for value in (np.nan, np.inf, -np.inf):
+        x[1, 2], x[2, 2] = value, np.inf
+        assert not all_finite(torch.from_numpy(x))
+        with pytest.raises(ox.InputError, match="2 NaN or infinite"):
+            ox.explain(model, x, "gradient", target=0)

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 
 import onnxplain as ox
 from onnxplain.graph.memo import SIZE, Memo
-from onnxplain.methods.goals import NAMED
+from onnxplain.methods.problem import NAMED
 from onnxplain.methods.value_key import NoKeyError, key_of
 from onnxplain.rules import Epsilon, Gamma
 
@@ -222,3 +222,17 @@ def test_what_is_kept_with_a_graph_holds_no_data() -> None:
     dense = [o for o in gc.get_objects() if type(o) is torch.Tensor and o.layout is torch.strided]
     seen = [o for o in dense if o.untyped_storage().data_ptr() in ids]
     assert {id(t) for t in seen} <= {id(t) for t in given.values()}
+
+
+def test_targets_by_output_are_kept_too() -> None:
+    """Each output's own; what is kept for one target is not taken for another."""
+    model, data = anew("branches"), CASES["branches"].data(N)
+    outputs = [o for o, s in model.outputs.items() if s.floating]
+    for _ in range(2):
+        for target in ({outputs[0]: 1}, {outputs[0]: 0}, {outputs[0]: [0, 1]}):
+            e = ox.explain(model, data, "gradient", target=target)
+            wanted = np.atleast_1d(np.array(target[outputs[0]]))
+            np.testing.assert_array_equal(e.target_units[outputs[0]], np.tile(wanted, (N, 1)))
+            assert list(e.target_units) == [outputs[0]]
+    (problem,) = model.graph.memo._kept.values()
+    assert len(problem.named) == 3
