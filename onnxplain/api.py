@@ -333,8 +333,8 @@ def _axis_labels(model: Model, data: Any) -> Mapping[str, Mapping[str, tuple[str
 
 def _warn_lost(e: Explanation) -> None:
     """Relevance that shrinks to nothing on the way is no error of a rule, but hardly what was meant."""
-    if any(2 * np.count_nonzero(np.abs(e.sums[o]) >= LEFT * np.abs(goal)) > goal.size for o, goal in e.goals.items()):
-        return  # of most, more than that reached them
+    if checks.mostly_left(e.sums, e.goals, LEFT):
+        return
     with np.errstate(divide="ignore", invalid="ignore"):
         left = [np.abs(e.sums[o] / e.goals[o]) for o in e.goals if np.isfinite(e.goals[o]).all() and e.goals[o].any()]
     if left and max(float(np.nanmedian(share)) for share in left) < LEFT:

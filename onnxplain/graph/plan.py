@@ -269,8 +269,8 @@ class Backward:
         slots: list[Any] = trace.slots
         if isinstance(seeds, Hot):
             start, x, y, to = self.hot  # type: ignore[misc]
-            alone = slice(None, None if rows == 1 else 1)
-            relevance[to], owned[to], seeds = start(seeds, slots[x][alone], slots[y][alone]), rows == 1, {}
+            at = (slots[x], slots[y]) if rows == 1 else (slots[x][:1], slots[y][:1])
+            relevance[to], owned[to], seeds = start(seeds, *at), rows == 1, {}
         for v, r in seeds.items():
             relevance[self.index[v]] = r
         begun = 0

@@ -104,6 +104,10 @@ def zeros_for(g: Tensor, x: Tensor) -> Tensor:
 
 #: numbers as tensors: torch takes longer to make one of a Python number than to add it
 _NUMBERS: dict[tuple[float, torch.dtype, torch.device], Tensor] = {}
+#: and values that are one number all over
+_CONSTANTS: dict[tuple[float, tuple[int, ...], torch.dtype, torch.device], Tensor] = {}
+#: how many of each are kept
+MOST = 256
 
 
 def number(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -112,15 +116,28 @@ def number(value: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     if found is None:
         with torch.inference_mode(False):
             found = torch.full((), value, dtype=dtype, device=device)
-        if type(found) is Tensor and len(_NUMBERS) < 256:  # none of what stands for tensors while a walk is traced
+        if type(found) is Tensor and len(_NUMBERS) < MOST:  # none of what stands for tensors while a walk is traced
             _NUMBERS[value, dtype, device] = found
+    return found
+
+
+def constant(value: float, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A value of this shape that is one number all over, in the memory of one; nobody writes to it."""
+    found = _CONSTANTS.get((value, shape, dtype, device))
+    if found is None:
+        found = number(value, dtype, device).expand(shape)
+        if type(found) is Tensor:
+            if len(_CONSTANTS) >= MOST:
+                _CONSTANTS.clear()
+            _CONSTANTS[value, shape, dtype, device] = found
     return found
 
 
 def stand_in(x: Tensor) -> Tensor:
     """A value with x's shape, dtype and device, and one element of memory: what remains of a freed value."""
-    zero = x.new_zeros(()) if isinstance(x, Several) else number(0.0, x.dtype, x.device)
-    return zero.expand(x.shape)
+    if isinstance(x, Several):
+        return x.new_zeros(()).expand(x.shape)
+    return constant(0.0, x.shape, x.dtype, x.device)
 
 
 def all_finite(x: Tensor) -> bool:

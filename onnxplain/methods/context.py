@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ class Context:
         if isinstance(baseline, str):
             baseline = np.full(like[:1].shape, baseline, dtype=object)
         if isinstance(baseline, (int, float, np.number)) and not isinstance(baseline, bool):
-            if not np.isfinite(baseline):
+            if not math.isfinite(baseline):
                 raise InputError(f"the baseline of input {spec.name!r} is {baseline}")
             if not like.is_floating_point() and float(baseline) != int(baseline):
                 raise InputError(f"the baseline of the integer input {spec.name!r} is {baseline}: give a whole number")

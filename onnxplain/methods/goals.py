@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import InputError, RuleError
 from ..graph.pairing import Pairing
 from ..graph.plan import Trace
-from ..layers.shapes import number
+from ..layers.shapes import constant
 from ..rules.base import Hot
 from ..targets import PerSample, Selected, Selection, resolve
 from .base import Method
@@ -262,7 +262,7 @@ class Goals:
         if units is None:
             ((units, _),) = selection.take(targets, 1 if selection.alike else len(y), local)
             units = units.to(y.device)
-        seed = Hot(units, number(c, y.dtype, y.device).expand(targets.stop - targets.start, y.shape[0], 1))
+        seed = Hot(units, constant(c, (targets.stop - targets.start, y.shape[0], 1), y.dtype, y.device))
         if isinstance(seeding, str):
             return Hot(units, seed.of(y) if c == 1 else c * seed.of(y)) if starts_with_output(seeding) else seed
         return seed.times(seeding_factor(seeding, picked(selection, y, local), samples, targets, self._made_by(asked)))

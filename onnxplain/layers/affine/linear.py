@@ -158,7 +158,9 @@ class Linear(Affine):
         return g.mT if self.flip else g
 
     def picked(self, units: Tensor | int, like: Tensor) -> Tensor:
-        if like.dim() == 2 or isinstance(units, int):
+        if isinstance(units, int):
+            return self.w.select(-1, units)
+        if like.dim() == 2:
             return self.w.mT[units]
         rows = self.w.mT[units % self.picks]
         positions = prod(like.shape[1:-1])
