@@ -55,5 +55,3 @@ def not_floating(output: str, spec: Spec, graph: Graph) -> TargetError:
                 waiting.append(v)
     hint = f": explain the values it is computed from, ox.load(..., outputs={near})" if near else ""
     return TargetError(f"output {output!r} holds {spec.dtype}, from which no relevance can start{hint}")
-
-
