@@ -10,10 +10,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import onnxplain as ox
-from onnxplain.precision import products
+from onnxplain import precision as precisions
+from onnxplain.precision import products, reads_bfloat16
 
-HAS_BF16 = hasattr(torch.backends.mkldnn, "conv") and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-needs_bf16 = pytest.mark.skipif(not HAS_BF16, reason="this processor or torch has no bfloat16 products of float32 numbers")
+NAMES_PRECISION = hasattr(torch.backends.mkldnn, "conv")
+needs_bf16 = pytest.mark.skipif(not reads_bfloat16(), reason="this processor or torch has no bfloat16 products of float32 numbers")
 
 
 def wide(n: int = 256) -> bytes:
@@ -72,6 +73,21 @@ def test_bfloat16_products_read_eight_bits_and_leave_no_trace() -> None:
     assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
+def test_a_processor_without_such_products_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precisions, "reads_bfloat16", lambda: False)
+    with pytest.raises(ox.InputError, match="does not exist on this device|no such products"):
+        ox.load(wide(), precision="bfloat16", verify="never")
+
+
+def test_whether_it_has_them_is_seen_and_leaves_no_trace() -> None:
+    before = torch.backends.mkldnn.matmul.fp32_precision if NAMES_PRECISION else None
+    x = torch.linspace(-1, 1, 256 * 256).view(256, 256)
+    exact = x @ x
+    with products("bfloat16", torch.device("cpu")):
+        assert torch.equal(x @ x, exact) != reads_bfloat16.__wrapped__()
+    assert (torch.backends.mkldnn.matmul.fp32_precision if NAMES_PRECISION else None) == before
+
+
 @pytest.mark.skipif(not hasattr(torch.backends.mkldnn, "conv"), reason="torch names no precision per library")
 @pytest.mark.parametrize(("precision", "said"), [("float32", "ieee"), ("tf32", "tf32")])
 def test_a_gpu_reads_all_digits_unless_asked_otherwise(precision: str, said: str) -> None:
@@ -83,7 +99,7 @@ def test_a_gpu_reads_all_digits_unless_asked_otherwise(precision: str, said: str
 
 def test_settings_are_put_back_after_an_error() -> None:
     def now() -> object:
-        return torch.backends.mkldnn.matmul.fp32_precision if HAS_BF16 else None
+        return torch.backends.mkldnn.matmul.fp32_precision if NAMES_PRECISION else None
 
     before = now()
     model = ox.load(wide())
