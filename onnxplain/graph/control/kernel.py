@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -43,11 +44,10 @@ class KernelLSTM(Layer):
         self.product, self.steps, self.parts = product, steps, parts
         self.size = product.w.shape[1] // 4
         (step,) = steps.bodies
-        recurrent = step.graph.nodes[0].layer.w
-        bias = product.w.new_zeros(product.w.shape[1]) if product.b is None else product.b
-        # ONNX has the gates in the order i, o, f, c, torch i, f, c, o; and two biases
-        weights = [product.w.mT, recurrent.mT, bias, torch.zeros_like(bias)]
-        self.weights = [torch.cat([w.chunk(4)[k] for k in (0, 2, 3, 1)]).contiguous() for w in weights]
+        state = step.graph.nodes[0].layer
+        assert _is_dense(state)
+        (w, b), (recurrent, none) = _in_order(product), _in_order(state)
+        self.weights = [w, recurrent, b, none]
 
     def forward(self, h: Tensor, c: Tensor, x: Tensor) -> tuple[Tensor, ...]:
         if not self._takes(h, c, x):
@@ -101,6 +101,20 @@ class KernelLSTM(Layer):
         return [pulled[5][0], pulled[6][0], self._laid(pulled[0])]
 
 
+def _in_order(layer: Affine) -> tuple[Tensor, Tensor]:
+    """Weights (4 n, inputs) and bias with the gates in the order of torch's kernel; plans share what is made of the same weights."""
+    bias = layer.w.new_zeros(layer.w.shape[1]) if layer.b is None else layer.b
+    made = layer.reweighted(_reordered, _reordered(bias))
+    assert made is not None
+    return made.w.mT, made.b
+
+
+def _reordered(w: Tensor) -> Tensor:
+    """(…, 4 n), gates i, o, f, c as in ONNX → i, f, c, o; each unit's weights lie one after the other, as the kernel reads them."""
+    i, o, f, c = w.chunk(4, -1)
+    return torch.cat([i, f, c, o], -1).movedim(-1, 0).contiguous().movedim(0, -1)
+
+
 def in_kernels(graph: Graph, keep: Collection[str], rules: Mapping[str, Rule]) -> tuple[Graph, list[str]]:
     """The graph in which every LSTM that is transposed is one node, with the product before it, and the names of those nodes; not where
     others read what is between, or `keep` names it."""
@@ -124,7 +138,6 @@ def _joined(before: Node, n: Node, rules: Mapping[str, Rule]) -> KernelLSTM | No
     product, steps, parts = before.layer, n.layer, rules.get(n.name)
     if not _is_dense(product) or not isinstance(steps, Scan) or not isinstance(parts, Parts):
         return None
-    assert isinstance(product, Affine)
     within = [rules.get(name) for name in (before.name, *(m.name for m in steps.bodies[0].graph.nodes))]
     if product.w.dtype != torch.float32 or not all(r is not None and r.transposes() for r in within):
         return None
@@ -148,6 +161,6 @@ def _is_lstm(steps: Scan, product: Affine) -> bool:
     return whole and added and [c.sizes.constant for c in cuts] == [[3 * size, size], [size] * 3] and all(c.cut == -1 for c in cuts)
 
 
-def _is_dense(layer: Layer) -> bool:
+def _is_dense(layer: Layer) -> TypeGuard[Affine]:
     """x W + b, with one bias for each unit or none."""
     return isinstance(layer, Affine) and layer.family == "dense" and bool(layer.fused)
