@@ -92,7 +92,7 @@ class Runner:
             return self._run()
 
     def _run(self) -> Results:
-        """`run`, once that is settled."""
+        """The chunks one after the other, in whatever mode `run` has entered."""
         results, n = Results(self.context.n), self.context.n
         rows = first = np.arange(self.fixed or self._pilot_size())
         if len(rows) > n:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import OnnxplainError
 from ..graph.pairing import Pairing
 from ..graph.plan import Trace
-from ..layers.shapes import all_finite
+from ..layers.shapes import all_finite, few_and_finite
 from .base import Statistic, Step
 from .problem import Problem, rows_first
 from .results import as_array
@@ -166,10 +166,8 @@ class Differences:
 def summed(r: Tensor) -> np.ndarray | None:
     """(targets, samples, …) → (targets, samples); None where r holds NaN or infinity."""
     axes = tuple(range(2, r.dim()))
-    if r.is_cpu and r.numel() < FEW:  # numpy is there sooner
-        x = r.numpy()
-        if math.isfinite(np.vdot(x, x)):
-            return np.add.reduce(x, axes)  # type: ignore[no-any-return]
+    if (x := few_and_finite(r)) is not None:
+        return np.add.reduce(x, axes)  # type: ignore[no-any-return]
     total = as_array(r.sum(axes) if axes else r)
     return total if math.isfinite(total.sum()) or all_finite(r) else None  # a finite sum has finite terms
 

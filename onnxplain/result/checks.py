@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,31 +43,19 @@ def relative(sums: np.ndarray, goals: np.ndarray, mass: np.ndarray) -> np.ndarra
 
 def near(sums: Mapping[str, np.ndarray], goals: Mapping[str, np.ndarray], rtol: float) -> bool:
     """Whether all sums are as near to their goals as |relative| <= rtol, by the goals alone: no attribution is looked at."""
-    for output, goal in goals.items():
-        if (few := _few(sums[output], goal)) is not None:
-            fine = all(abs(s - g) <= rtol * abs(g) for s, g in few)
-        else:
-            fine = bool((np.abs(sums[output] - goal) <= rtol * np.abs(goal)).all())
-        if not fine:
-            return False
-    return True
+    return all(_count(lambda s, g: abs(s - g) <= rtol * abs(g), sums[out], goal) == goal.size for out, goal in goals.items())
 
 
 def mostly_left(sums: Mapping[str, np.ndarray], goals: Mapping[str, np.ndarray], share: float) -> bool:
     """Whether, of an output's samples and targets, more than half have a sum of at least this share of the goal's size."""
-    for output, goal in goals.items():
-        if (few := _few(sums[output], goal)) is not None:
-            left = sum(abs(s) >= share * abs(g) for s, g in few)
-        else:
-            left = int(np.count_nonzero(np.abs(sums[output]) >= share * np.abs(goal)))
-        if 2 * left > goal.size:
-            return True
-    return False
+    return any(2 * _count(lambda s, g: abs(s) >= share * abs(g), sums[out], goal) > goal.size for out, goal in goals.items())
 
 
-def _few(sums: np.ndarray, goals: np.ndarray) -> list[tuple[float, float]] | None:
-    """(sum, goal) of each sample and target, where they are few."""
-    return list(zip(sums.ravel().tolist(), goals.ravel().tolist(), strict=True)) if goals.size <= FEW else None
+def _count(holds: Callable[[Any, Any], Any], sums: np.ndarray, goals: np.ndarray) -> int:
+    """Of how many samples and targets it holds: (sum, goal) → yes or no."""
+    if goals.size <= FEW:
+        return sum([holds(s, g) for s, g in zip(sums.ravel().tolist(), goals.ravel().tolist(), strict=True)])
+    return int(np.count_nonzero(holds(sums, goals)))
 
 
 def check(e: Explanation, rtol: float) -> None:
