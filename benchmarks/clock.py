@@ -17,7 +17,21 @@ SLOW, SLOW_PEER = 4.0, 1.0
 FEWER = 0.6
 
 Call = Callable[[], object]
-Seconds = dict[str, list[float]]
+
+
+class Took(float):
+    """CPU seconds, of all threads together; `wall`: seconds by the clock on the wall."""
+
+    wall: float
+
+    @classmethod
+    def of(cls, cpu: float, wall: float) -> Took:
+        took = cls(cpu)
+        took.wall = wall
+        return took
+
+
+Seconds = dict[str, list[Took]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +63,7 @@ def cpu_seconds() -> float:
 def interleaved(
     calls: Mapping[str, Call], rounds: int, limit: float, always: Sequence[str], least: float = LEAST
 ) -> tuple[Seconds, dict[str, str]]:
-    """CPU seconds of one call of each, by round; and of those that fail, what they say.
+    """Seconds of one call of each, by round; and of those that fail, what they say.
 
     Two rounds at least, then none after `limit` CPU seconds. Those in `always` take part in every round, the others in
     fewer; who is slow runs once or twice.
@@ -75,9 +89,10 @@ def interleaved(
     return seen, failed
 
 
-def ratio(seen: Seconds, who: str, floor: str) -> Spread:
-    """seconds(who) / seconds(floor), round by round where both ran in each, else to the floor's median."""
-    mine, base = seen[who], seen[floor]
+def ratio(seen: Seconds, who: str, floor: str, wall: bool = False) -> Spread:
+    """seconds(who) / seconds(floor), round by round where both ran in each, else to the floor's median; CPU's, or those on the
+    wall."""
+    mine, base = ([t.wall for t in seen[w]] if wall else seen[w] for w in (who, floor))
     if 1 < len(mine) <= len(base):
         return Spread.of([m / b for m, b in zip(mine, base, strict=False)])
     return Spread.of([m / statistics.median(base) for m in mine])
@@ -91,20 +106,21 @@ def medians(calls: Mapping[str, Call], rounds: int, limit: float) -> dict[str, f
     return {name: statistics.median(s) for name, s in seen.items()}
 
 
-def seconds_of(call: Call, repeats: int = 1) -> float:
-    """CPU seconds of one of `repeats` calls; of a call that asks another process, those that it says were spent there."""
+def seconds_of(call: Call, repeats: int = 1) -> Took:
+    """Seconds of one of `repeats` calls; of a call that asks another process, those that it says were spent there."""
     gc.collect()
     gc.disable()
     there = getattr(call, "elsewhere", None)
-    begin = cpu_seconds()
+    began, begin = time.perf_counter(), cpu_seconds()
     for _ in range(repeats):
         call()
     spent = cpu_seconds() - begin if there is None else call.elsewhere - there  # type: ignore[attr-defined]
+    wall = time.perf_counter() - began
     gc.enable()
-    return spent / repeats
+    return Took.of(spent / repeats, wall / repeats)
 
 
-def _first(call: Call, slow: float) -> float:
+def _first(call: Call, slow: float) -> Took:
     """Seconds of the second call, or of the first where that is slow: first calls make caches and pages."""
     once = seconds_of(call)
     return once if once > slow else seconds_of(call)

@@ -76,6 +76,7 @@ def race(
     if "floor" in failed:
         raise RuntimeError(f"plain torch fails: {failed['floor']}")
     ratios = {w: ratio(seen, w, "floor") for w in seen if w != "floor"}
+    ratios["wall"] = ratio(seen, "onnxplain", "floor", wall=True)
     return Result(ratios, 1e3 * statistics.median(seen["floor"]), failed)
 
 

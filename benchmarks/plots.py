@@ -43,7 +43,7 @@ def _ratios(path: Path, rows: Sequence[Measured]) -> Path:
         goal = GOALS.get((r.case, r.method))
         if goal is not None and goal.limit is not None:
             axes.plot([goal.limit] * 2, [i - 0.4, i + 0.4], color="black", lw=1.5)
-        for w, v in r.values.items():
+        for w, v in ((w, r.values[w]) for w in WHO if w in r.values):
             axes.plot([v.low, v.high], [i, i], color=COLOURS[w], lw=2, alpha=0.5)
             axes.plot(v.median, i, "o", color=COLOURS[w], ms=5)
     axes.set_xscale("log")

@@ -34,6 +34,8 @@ NAMES = {
     "help": "onnxplain --help",
 }
 WHO = ("onnxplain", "explain()", "products", "autograd", "captum", "zennit", "shap", "tangermeme", "lxt")
+#: and "wall": onnxplain by the clock on the wall, in floors by the same clock
+COLUMNS = (WHO[0], "wall", *WHO[1:])
 FLOORS = {"floors": "", "floors per target": "", "µs per node": " µs", "MB": " MB"}
 Line = tuple[str, ...]
 
@@ -45,7 +47,7 @@ def verdict(row: Measured) -> Verdict | None:
 
 def cells(rows: Sequence[Measured], goals: bool) -> list[Line]:
     """A header and a line per row; columns that are empty in all rows are left out."""
-    who = [w for w in WHO if any(w in (*r.values, *r.failed) for r in rows)]
+    who = [w for w in COLUMNS if any(w in (*r.values, *r.failed) for r in rows)]
     compared, timed = any(r.differences for r in rows), any(r.floor_ms is not None for r in rows)
     head = [
         "case",

@@ -163,10 +163,12 @@ def target_key(target: Any) -> Hashable:
     return None
 
 
-def expected(target: Any) -> int:
-    """How many targets that is, as far as it says so itself; 1 where the model decides."""
+def expected(target: Any, shape: Sequence[int | None] = ()) -> int:
+    """How many targets that is, as far as it says so itself, or the shape of one sample's output does; 1 where the data decide."""
+    if isinstance(target, str):
+        return math.prod([n or 1 for n in shape]) if target == "all" else 1
     if isinstance(target, Mapping):
-        return max(map(expected, target.values()), default=1)
+        return max([expected(t, shape) for t in target.values()], default=1)
     if isinstance(target, Top):
         return target.k if isinstance(target.k, int) else 1
     many = isinstance(target, (list, range)) or (isinstance(target, np.ndarray) and target.ndim > 0)

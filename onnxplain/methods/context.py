@@ -32,6 +32,11 @@ class Context:
     sources_of: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
     data: Any = None
 
+    @property
+    def sample_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of one sample, by input."""
+        return tuple([x.shape[1:] if self.specs[n].batch_axis is not None else x.shape for n, x in self.feeds.items()])
+
     def baseline(self, spec: Any) -> dict[str, Tensor]:
         """Feeds of the baseline, 1 row (shared) or n rows: from a number, a row, rows per sample, a dict of these by
         input (inputs left out: zeros), or a callable that gets the data and returns any of these; in a dict, a
@@ -120,3 +125,10 @@ def rows_of(values: Mapping[str, Tensor], samples: np.ndarray) -> dict[str, Tens
         return dict(values)
     index = torch.from_numpy(np.ascontiguousarray(samples)).long()
     return {v: x if x.shape[0] == 1 else x[index.to(x.device)] for v, x in values.items()}
+
+
+def index_of(rows: np.ndarray) -> slice | Tensor:
+    """What takes these rows of a tensor: rows that follow each other, of which nothing is copied, or, where a model insists on
+    more, begin again or repeat the last."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else torch.from_numpy(rows)

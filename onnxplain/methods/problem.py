@@ -22,6 +22,7 @@ from ..graph.graph import Graph, Node
 from ..graph.heads import Dense, large_head
 from ..graph.last_activation import Explained, explained_value
 from ..graph.lifting import Lifting, lifted
+from ..graph.memo import Memo
 from ..graph.narrowing import narrowed
 from ..graph.plan import Backward, Forward, Trace, walked
 from ..graph.sources import Back, IndexWalk, Source, check_inside
@@ -50,7 +51,7 @@ class Problem:
     sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it. `lifting`: how walks at
     many points share their first layers, if they do. `fixed`: the rows of a walk, where the model decides that. `heads`: large
     dense layers that make explained values. `beside`: the inputs that are no sources. `named`: the same problem for targets by
-    number or name that were asked for; `selected`: their units, by what is asked, where these are the same for all samples. `notes`:
+    number or name that were asked for; `work`: of one sample, per node, by the shapes of the inputs; `selected`: their units, by what is asked, where these are the same for all samples. `notes`:
     what users are told about where relevance starts and ends."""
 
     graph: Graph
@@ -76,6 +77,7 @@ class Problem:
     heads: Mapping[str, Dense]
     beside: tuple[str, ...]
     named: dict[Hashable, Problem]
+    work: Memo
     selected: dict[str, Selected]
     notes: tuple[str, ...]
 
@@ -304,6 +306,7 @@ def _planned(
         heads={a.name: n for a in asked if (n := large_head(graph, a.values[0])) is not None},
         beside=tuple([i for i in inputs if i not in names]),
         named={},
+        work=Memo(),
         selected={},
         notes=_notes(graph, inputs, explained, sources),
     )

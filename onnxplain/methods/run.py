@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ..graph.graph import Node
-from ..graph.pairing import Pairing, repeat_rows
 from ..graph.parting import passing
 from ..graph.plan import Backward, Forward, Trace
+from ..graph.work import work_per_node
 from ..layers.kept import kept
 from ..rules.base import Relevances, Site
 from ..targets import Selection, expected, most_targets
@@ -35,15 +35,17 @@ from .chunks import (
     sizes,
     usual_sizes,
 )
-from .context import Context
+from .context import Context, index_of
 from .goals import Goals
 from .late import Late
 from .meter import GivingBack, Meter, give_back
+from .pairs import paired
 from .problem import Problem
 from .results import Results
-from .sample_axes import Layout, Layouts, layouts
+from .sample_axes import Layouts, layouts
 from .seeds import Asked
 from .sums import Differences, Sums
+from .threads import SMALL, Alone, passes
 
 #: what the samples of a first forward pass take up at the inputs, at most
 PILOT_BYTES = 256 * 2**10
@@ -86,18 +88,35 @@ class Runner:
     def run(self) -> Results:
         kept.next()
         limit = bytes_from(self.max_memory)
-        if limit is None or self.context.device.type != "cpu" or type(self.problem.clean) is not Forward:
+        if self.context.device.type != "cpu" or type(self.problem.clean) is not Forward:
             return self._run()
-        with GivingBack(int(AT_ONCE * limit)):
+        if limit is not None:
+            with GivingBack(int(AT_ONCE * limit)):
+                return self._run()
+        if torch.get_num_threads() == 1:
+            return self._run()
+        made: list[Trace] = []
+        work = self.problem.work.get(self.context.sample_shapes, lambda: self._work(made))
+        if work * self.context.n * passes(self.problem, self.method, self.prepared) > SMALL:
+            return self._run(made)
+        with Alone():  # the first pass too, whether it was made to count or not: numbers do not depend on what was asked before
             return self._run()
 
-    def _run(self) -> Results:
-        """The chunks one after the other, in whatever mode `run` has entered."""
+    def _work(self, made: list[Trace]) -> float:
+        """Multiply-adds of one sample, per node, by a forward pass that is put into `made`."""
+        made.append(self.forward(first := self._first()))
+        return work_per_node(self.problem.clean.nodes, made[0]) / len(first)
+
+    def _first(self) -> np.ndarray:
+        """The samples of the first forward pass."""
+        size, n = self.fixed or self._pilot_size(), self.context.n
+        return np.arange(size) % n if size > n else np.arange(size)
+
+    def _run(self, made: list[Trace] | None = None) -> Results:
+        """The chunks one after the other, in whatever mode `run` has entered. `made`: the first forward pass, if there is one."""
         results, n = Results(self.context.n), self.context.n
-        rows = first = np.arange(self.fixed or self._pilot_size())
-        if len(rows) > n:
-            rows %= n
-        trace = self.forward(rows)
+        rows = first = self._first()
+        trace = made.pop() if made else self.forward(first)
         chosen = self.goals.selected(trace, rows)
         if self.max_memory is None:
             (chunks, known), pilot = self._chunks(trace, len(rows), most_targets(chosen)), trace
@@ -164,13 +183,13 @@ class Runner:
         return self.problem.clean.run(self.problem.feed(self.take(rows)))
 
     def take(self, rows: np.ndarray) -> Mapping[str, Tensor]:
-        which, n = _index(rows), self.context.n
+        which, n = index_of(rows), self.context.n
         return self.context.feeds if which == slice(0, n) else self.context.take(self.context.feeds, which)
 
     def integers(self, rows: np.ndarray) -> dict[str, Tensor]:
         """The feeds that are not floating, at these samples."""
         beside = self.problem.beside
-        return self.context.take({n: self.context.feeds[n] for n in beside}, _index(rows)) if beside else {}
+        return self.context.take({n: self.context.feeds[n] for n in beside}, index_of(rows)) if beside else {}
 
     @cached_property
     def traces(self) -> int:
@@ -319,7 +338,7 @@ class Runner:
         at, trace = self._forward(step, clean, n, integers, late)
         trace0, pairing = None, None
         if step.x0 is not None:
-            trace, trace0, pairing = self._pair(step, trace, at, n, integers)
+            trace, trace0, pairing = paired(p, self.goals, step, trace, at, n, integers)
         observe = None
         if (sink := self.audit) is not None:
             observe = lambda node, given, pulled, site: sink(node, site, given, pulled, step.weights)
@@ -363,37 +382,3 @@ class Runner:
         if late is not None:
             late.like = trace
         return at, trace
-
-    def _pair(
-        self, step: Step, trace: Trace, at: int, n: int, integers: Mapping[str, Tensor]
-    ) -> tuple[Trace, Trace, Pairing]:
-        """The baseline's forward pass and how its rows meet the samples'. Where the model keeps samples apart on
-        axis 0 of every value, rows are paired value by value, on the way back; elsewhere before both passes."""
-        p = self.problem
-        assert step.x0 is not None
-        x0 = dict(step.x0)
-        rows0 = next(iter(x0.values())).shape[0]
-        apart = all(p.layout(s) == Layout() for s in p.sources) and not p.needs_integers and self.fixed is None
-        if apart and (rows0 != at or at == 1 or not step.pairs):
-            trace0 = self.goals.at_baseline(x0, integers, step.which)
-            pairing = Pairing(at, rows0, p.per_row)
-            alike = all(trace[v].shape == trace0[v].shape for w in p.walks.values() for v in w.counted if v in trace and v in trace0)
-            if alike and all(pairing.fits(w.nodes_values, trace, trace0) for w in p.walks.values()):
-                return trace, trace0, pairing
-        if step.pairs:
-            x = repeat_rows(step.x or p.sources_at(trace), rows0)
-            x0 = {v: b.repeat_interleave(at, 0) for v, b in x0.items()}
-            total = at * rows0
-            trace = p.path.run(p.source_feed(x, p.repeat(integers, total // n)))
-        else:
-            x0 = {v: b.repeat(at // b.shape[0], *[1] * (b.dim() - 1)) for v, b in x0.items()}
-            total = at
-        trace0 = p.path.run(p.source_feed(x0, p.repeat(integers, total // n)))
-        return trace, trace0, Pairing(total, total, p.per_row)
-
-
-def _index(rows: np.ndarray) -> slice | Tensor:
-    """What takes these rows of a tensor: rows that follow each other, of which nothing is copied, or, where a model insists on
-    more, begin again or repeat the last."""
-    first, last = int(rows[0]), int(rows[-1])
-    return slice(first, last + 1) if last - first + 1 == len(rows) else torch.from_numpy(rows)

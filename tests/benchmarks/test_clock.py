@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from benchmarks.clock import SLOW, Seconds, Spread, interleaved, ratio
+from benchmarks.clock import SLOW, Seconds, Spread, Took, interleaved, ratio, seconds_of
 from benchmarks.goals import Goal
 from benchmarks.measured import Measured
 from benchmarks.scaling import jumps
@@ -35,9 +37,17 @@ def test_others_take_part_in_fewer_rounds() -> None:
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
-    seen: Seconds = {"floor": [1.0, 2.0, 4.0], "ours": [2.0, 4.0, 4.0], "slow": [SLOW]}
+    times = {"floor": [(1.0, 1.0), (2.0, 1.0), (4.0, 1.0)], "ours": [(2.0, 3.0), (4.0, 3.0), (4.0, 3.0)], "slow": [(SLOW, 1.0)]}
+    seen: Seconds = {w: [Took.of(cpu, wall) for cpu, wall in each] for w, each in times.items()}
     assert ratio(seen, "ours", "floor") == Spread(2.0, 1.0, 2.0)
+    assert ratio(seen, "ours", "floor", wall=True) == Spread(3.0, 3.0, 3.0)
     assert ratio(seen, "slow", "floor") == Spread(SLOW / 2, SLOW / 2, SLOW / 2)
+
+
+def test_who_waits_takes_time_on_the_wall_alone() -> None:
+    took = seconds_of(lambda: time.sleep(0.02), repeats=2)
+    assert took < 0.01
+    assert took.wall >= 0.02
 
 
 @pytest.mark.parametrize(
