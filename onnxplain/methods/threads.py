@@ -7,6 +7,7 @@ smallest products, so that on two threads small nets take twice the processor ti
 
 from __future__ import annotations
 
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +21,12 @@ from .problem import Problem
 #: less time there than with one, for half as much more of the processor, where threads wait spinning; twice the time where they sleep;
 #: and at a third of it the same time or more
 SMALL = 4_000_000
+
+
+@cache
+def choosable() -> bool:
+    """Whether threads can have numbers of threads of their own, as OpenMP lets them; other builds of torch decide once for all."""
+    return "backend: OpenMP" in torch.__config__.parallel_info()
 
 
 class Alone:
