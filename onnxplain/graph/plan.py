@@ -24,7 +24,7 @@ from .overwriting import overwriting
 from .pairing import Pairing
 from .parting import Slots, in_parts, joined, passing
 from .rectified import rectified
-from .shortcuts import left_out, masked
+from .shortcuts import left_out, masked, shared_factors
 from .signs import mixed
 from .visit import Observer, Visit, add, pass_on, sending, settles, step
 
@@ -187,9 +187,10 @@ class Backward:
         stand_for = rectified(self.nodes, rules, self.seeds, active)
         self.visits = [self._visit(n, rules[n.name], graph, active, stand_for) for n in self.nodes]
         self.keep = self.read | set(sources)
-        forms = masked(self.visits, self.wanted | set(self.seeds))
+        forms, shared = shared_factors(self.visits, self.wanted | set(self.seeds))
+        forms |= masked(self.visits, self.wanted | set(self.seeds))
         self.calls = [self._step(v, *forms.get(k, (v.single, v.over))) for k, v in enumerate(self.visits)]
-        self.hot = self._hot()
+        self.hot = self._hot(shared.get(0))
 
     @cached_property
     def moves(self) -> list[tuple[list[int], list[int], list[int]]]:
@@ -336,12 +337,13 @@ class Backward:
             done += 1
         return done
 
-    def _hot(self) -> tuple[Callable[[Hot, Tensor, Tensor], Tensor], int, int, int] | None:
+    def _hot(self, then: float | None) -> tuple[Callable[[Hot, Tensor, Tensor], Tensor], int, int, int] | None:
         """How a walk starts at single units of its only value: the rule of the node that makes it, the slots of that node's
-        input and output, and the slot for its input's relevance."""
+        input and output, and the slot for its input's relevance. `then`: what it does for the next layer (`shared_factors`)."""
         for visit, single, _, _, x, y, _, to, frees in self.calls[:1]:
             alone = single is not None and frees and not visit.known[2] and visit.node.outputs == self.seeds
-            start = visit.rule.hot(visit.node.layer) if alone else None
+            layer = visit.node.layer
+            start = None if not alone else visit.rule.hot(layer) if then is None else visit.rule.hot_joined(layer, then)
             return None if start is None else (start, x, y, to)
         return None
 

@@ -176,6 +176,19 @@ class Rule:
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return None
 
+    def joins(self, layer: Layer) -> float | None:
+        """ε, where the rule is x ⊙ Jᵀ(R / st_ε(z)) and no more; `joined` and `hot_joined` are given then."""
+        return None
+
+    def joined(self, layer: Layer, rectified: bool, owned: bool, divided: bool, then: float | None) -> Single:
+        """`single` (or `over`, where `owned`) of a rule that joins: for R / st_ε(z) in place of R where it was `divided` by the layer
+        above, and x / st_then(x) in place of the factor x, where the layer below is not to divide by what x is made of."""
+        raise NotImplementedError(type(self).__name__)
+
+    def hot_joined(self, layer: Layer, then: float) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+        """`hot`, likewise."""
+        return None
+
     def transposes(self) -> bool:
         """Whether it is the layer's own adjoint, whatever the layer."""
         return False

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..errors import RuleError
 from ..layers.base import Layer
 from ..layers.kinds import Additive, Affine, Elementwise, Normalization, SoftmaxKind, alone
-from ..layers.shapes import sum_to
+from ..layers.shapes import number, sum_to
 from .base import (
     INPUTS,
     INPUTS_AND_OUTPUTS,
@@ -64,6 +64,16 @@ class Epsilon(Rule):
 
     def hot(self, layer: Layer) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
         return hot_contribution(layer, self.epsilon, self.bias)
+
+    def joins(self, layer: Layer) -> float | None:
+        return self.epsilon or None if self.bias == "absorb" and isinstance(layer, Affine) else None
+
+    def joined(self, layer: Layer, rectified: bool, owned: bool, divided: bool, then: float | None) -> Single:
+        assert isinstance(layer, Affine)
+        return joined_contribution(layer, self.epsilon, rectified, owned, divided, then)
+
+    def hot_joined(self, layer: Layer, then: float) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+        return hot_contribution(layer, self.epsilon, self.bias, then)
 
     def prepared(self, layer: Layer, active: Sequence[bool]) -> Prepared | None:
         return contributions(layer, active, self.epsilon, self.bias)
@@ -246,11 +256,31 @@ def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool, owne
     return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
 
 
-def hot_contribution(layer: Layer, epsilon: float, bias: Bias) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
+def hot_contribution(
+    layer: Layer, epsilon: float, bias: Bias, then: float | None = None
+) -> Callable[[Hot, Tensor, Tensor], Tensor] | None:
     """`contribution` of relevance at single units: no product, as the other units have none."""
     if bias != "absorb" or not isinstance(layer, Affine) or not layer.picks:
         return None
-    return lambda r, x, y: Hot(r.units, ratio(r.amount, r.of(y), epsilon)).through(layer, x).mul_(x)
+    return lambda r, x, y: Hot(r.units, ratio(r.amount, r.of(y), epsilon)).through(layer, x).mul_(_shared(x, then))
+
+
+def joined_contribution(
+    layer: Affine, epsilon: float, rectified: bool, owned: bool, divided: bool, then: float | None
+) -> Single:
+    """`contribution`, of which other layers do a part: see `Rule.joined`."""
+    pull = layer.pulling()
+    if divided:
+        return lambda r, x, y: times(_shared(x, then), pull(r, x), layer)
+    return lambda r, x, y: times(_shared(x, then), pull(ratio(r, y, epsilon, rectified, owned), x), layer)
+
+
+def _shared(x: Tensor, then: float | None) -> Tensor:
+    """x / (x + ε) of an x ≥ 0, once for all targets; or x."""
+    if then is None:
+        return x
+    s = x + number(then, x.dtype, x.device)
+    return x / s if x.requires_grad else torch.div(x, s, out=s)
 
 
 def _affine(layer: Affine, r: Tensor, x: Tensor, y: Tensor, epsilon: float, bias: Bias, rectified: bool) -> Tensor:
