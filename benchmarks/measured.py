@@ -14,7 +14,8 @@ from .clock import Spread
 @dataclass(frozen=True)
 class Measured:
     """`values[who]`, in `unit`s; `floor_ms`: what one floor took; `differences[who]`: max |ours − theirs| / max |theirs|,
-    in float64; `failed[who]`: what a library said instead of an answer. `size`: the place in a series of sizes."""
+    in float64; `failed[who]`: what a library said instead of an answer. `size`: the place in a series of sizes; `threads`: those that
+    onnxplain takes there."""
 
     part: str
     case: str
@@ -25,6 +26,7 @@ class Measured:
     differences: Mapping[str, float] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     size: int | None = None
+    threads: int | None = None
 
     @property
     def key(self) -> tuple[str, str, str, int | None]:

@@ -10,12 +10,13 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
 
 from . import nets
-from .ask import Ask
+from .ask import Ask, explain
 from .contest import Net, race
 from .job import Job, Settings
 from .measured import Measured
@@ -110,15 +111,25 @@ def measure(series: Series, size: int, method: str, settings: Settings) -> Measu
     result = race(net_at(series, size), ask, few)
     values = {w: v.times(1 / targets) for w, v in result.values.items()}
     unit = "floors" if targets == 1 and series.name != "targets" else "floors per target"
-    return Measured("scaling", series.name, method, unit, values, result.floor_ms, failed=result.failed, size=size)
+    threads = threads_of(partial(explain, net_at(series, size).model, ask))
+    return Measured("scaling", series.name, method, unit, values, result.floor_ms, failed=result.failed, size=size, threads=threads)
+
+
+def threads_of(call: Callable[[], object]) -> int:
+    """How many threads torch may use during an explanation: one, where there is little to do."""
+    with mock.patch.object(torch, "set_num_threads", wraps=torch.set_num_threads) as changed:
+        call()
+    return min([torch.get_num_threads(), *(c.args[0] for c in changed.call_args_list)])
 
 
 def jumps(rows: Sequence[Measured]) -> list[str]:
-    """A sentence for every size whose cost lies, with its whole spread, above `JUMP` times that of a smaller one."""
+    """A sentence for every size whose cost lies, with its whole spread, above `JUMP` times that of a smaller one with as many threads:
+    where another joins in, the work of one is done by two, who wait for each other."""
     found = []
-    for line in {(r.case, r.method): None for r in rows if r.part == "scaling"}:
+    lines = {(r.case, r.method, r.threads): None for r in rows if r.part == "scaling"}
+    for line in lines:
         least: Measured | None = None
-        for r in sorted((r for r in rows if (r.case, r.method) == line and r.part == "scaling"), key=_size):
+        for r in sorted((r for r in rows if (r.case, r.method, r.threads) == line and r.part == "scaling"), key=_size):
             if "onnxplain" not in r.values:
                 continue
             cost = r.values["onnxplain"]

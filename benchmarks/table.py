@@ -53,6 +53,7 @@ def cells(rows: Sequence[Measured], goals: bool) -> list[Line]:
         "case",
         *(["size"] if any(r.size is not None for r in rows) else []),
         "method",
+        *(["threads"] if any(r.threads is not None for r in rows) else []),
         *(["floor, ms"] if timed else []),
     ]
     head += [*who[:1], *(["spread"] if timed else []), *who[1:], *(["target", "met"] if goals else [])]
@@ -67,6 +68,7 @@ def _line(row: Measured, head: Sequence[str]) -> Line:
         "case": row.case,
         "size": "–" if row.size is None else f"{row.size:,}",
         "method": NAMES.get(row.method, row.method),
+        "threads": "–" if row.threads is None else str(row.threads),
         "floor, ms": "–" if row.floor_ms is None else f"{row.floor_ms:.3g}",
         "spread": "–" if ours is None else f"{ours.low:.3g} … {ours.high:.3g}",
         "target": "–" if goal is None else f"{goal}{unit}",

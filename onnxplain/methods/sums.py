@@ -87,7 +87,10 @@ class Sums:
         total, rest = self.totals.get(key), zip(parts, factors, weights, strict=True)
         if total is None or key not in self.owned:
             first, f, w = next(rest)
-            total = (first * f).mul_(w) if total is None else total.addcmul(first, f, value=w)
+            if total is None:
+                total = first * f if w == 1 else (first * f).mul_(w)
+            else:
+                total = total.addcmul(first, f, value=w)
             self.totals[key] = total
             self.owned.add(key)
         for part, f, w in rest:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
+import torch
 
 from benchmarks.clock import SLOW, Seconds, Spread, Took, interleaved, ratio, seconds_of
 from benchmarks.goals import Goal
 from benchmarks.measured import Measured
-from benchmarks.scaling import jumps
+from benchmarks.scaling import jumps, threads_of
 
 
 def row(ours: Spread, **others: float) -> Measured:
@@ -86,3 +88,22 @@ def test_a_cost_that_rises_over_that_of_a_smaller_size_is_a_jump() -> None:
     assert jumps(scaled(n5=2.0, n10=1.0, n20=1.1, n50=1.0)) == []
     assert jumps(scaled(n5=2.0, n10=1.0, n20=1.5, n50=1.0)) == ["depth, gradient: 1 at 10, 1.5 at 20"]
     assert jumps(scaled(n20=1.5, n5=2.0, n10=1.0)) == ["depth, gradient: 1 at 10, 1.5 at 20"]
+
+
+def test_a_second_thread_is_no_jump() -> None:
+    rows = scaled(n5=0.5, n10=1.0, n20=1.5)
+    assert jumps([replace(r, threads=t) for r, t in zip(rows, (1, 2, 2), strict=True)]) == ["depth, gradient: 1 at 10, 1.5 at 20"]
+    assert jumps([replace(r, threads=t) for r, t in zip(rows[:2], (1, 2), strict=True)]) == []
+
+
+def test_who_takes_one_thread_says_so() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    assert threads_of(lambda: None) == 2
+
+    def alone() -> None:
+        torch.set_num_threads(1)
+        torch.set_num_threads(2)
+
+    assert threads_of(alone) == 1
+    torch.set_num_threads(before)
