@@ -17,8 +17,8 @@ from .sample_axes import Layout
 def paired(
     p: Problem, goals: Goals, step: Step, trace: Trace, at: int, n: int, integers: Mapping[str, Tensor]
 ) -> tuple[Trace, Trace, Pairing]:
-    """The baseline's forward pass and how its rows meet the samples'. Where the model keeps samples apart on
-    axis 0 of every value, rows are paired value by value, on the way back; elsewhere before both passes. `n` samples are `at` rows of `trace`."""
+    """The baseline's forward pass and how its rows meet the samples'. Where the model keeps samples apart on axis 0 of every value,
+    rows are paired value by value, on the way back; elsewhere before both passes. `trace`: that of `n` samples, in `at` rows."""
     assert step.x0 is not None
     x0 = dict(step.x0)
     rows0 = next(iter(x0.values())).shape[0]

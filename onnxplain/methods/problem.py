@@ -51,8 +51,8 @@ class Problem:
     sources that are no inputs hold the samples. `need`: what a sample takes, as far as shapes say it. `lifting`: how walks at
     many points share their first layers, if they do. `fixed`: the rows of a walk, where the model decides that. `heads`: large
     dense layers that make explained values. `beside`: the inputs that are no sources. `named`: the same problem for targets by
-    number or name that were asked for; `work`: of one sample, per node, by the shapes of the inputs; `selected`: their units, by what is asked, where these are the same for all samples. `notes`:
-    what users are told about where relevance starts and ends."""
+    number or name that were asked for. `work`: of one sample, per node, by the shapes of the inputs. `selected`: the targets' units,
+    by what is asked, where these are the same for all samples. `notes`: what users are told about where relevance starts and ends."""
 
     graph: Graph
     inputs: Mapping[str, Spec]
