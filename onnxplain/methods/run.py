@@ -45,7 +45,7 @@ from .results import Results
 from .sample_axes import Layouts, layouts
 from .seeds import Asked
 from .sums import Differences, Sums
-from .threads import SMALL, Alone, choosable, passes
+from .threads import WORTH, Alone, choosable, passes
 
 #: what the samples of a first forward pass take up at the inputs, at most
 PILOT_BYTES = 256 * 2**10
@@ -93,11 +93,12 @@ class Runner:
         if limit is not None:
             with GivingBack(int(AT_ONCE * limit)):
                 return self._run()
-        if torch.get_num_threads() == 1 or not choosable():
+        others = 1 - 1 / torch.get_num_threads()
+        if not others or not choosable():
             return self._run()
         made: list[Trace] = []
         work = self.problem.work.get(self.context.sample_shapes, lambda: self._work(made))
-        if work * self.context.n * passes(self.problem, self.method, self.prepared) > SMALL:
+        if others * work * self.context.n * passes(self.problem, self.method, self.prepared) > WORTH:
             return self._run(made)
         with Alone():  # the first pass too, whether it was made to count or not: numbers do not depend on what was asked before
             return self._run()

@@ -17,10 +17,10 @@ from ..targets import expected
 from .base import Method
 from .problem import Problem
 
-#: multiply-adds per node, in all forward passes of a call, up to which it is small. With two threads small nets take up to a quarter
-#: less time there than with one, for half as much more of the processor, where threads wait spinning; twice the time where they sleep;
-#: and at a third of it the same time or more
-SMALL = 4_000_000
+#: multiply-adds per node, in all forward passes of a call, that other threads would have to take over for it to be worth it. With two
+#: threads, one of which takes the half, small nets take up to a quarter less time there than with one, for half as much more of the
+#: processor, where threads wait spinning; twice the time where they sleep; and at a third of it the same time or more
+WORTH = 2_000_000
 
 
 @cache

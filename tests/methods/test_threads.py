@@ -86,6 +86,16 @@ def test_calls_of_up_to_four_million_multiply_adds_per_node_take_one_thread(
     assert torch.get_num_threads() == 2
 
 
+def test_the_more_threads_the_less_is_small(seen: list[int]) -> None:
+    model, x = mlp(), rows(150)
+    for threads, taken in ((2, 1), (4, 4)):
+        torch.set_num_threads(threads)
+        ox.explain(model, x, "gradient", target=3)
+        seen.clear()
+        ox.explain(model, x, "gradient", target=3)
+        assert set(seen) == {taken}
+
+
 def test_numbers_do_not_depend_on_whether_the_work_was_known() -> None:
     model, x = mlp(), rows(150)
     first, second = (np.asarray(ox.explain(model, x, "lrp", target=2).values) for _ in range(2))
