@@ -22,8 +22,7 @@ from .visit import Visit
 def masked(visits: Sequence[Visit], seen: Collection[str]) -> dict[int, tuple[Single, Single]]:
     """By the number of a visit, functions that stand for `single` and `over`: of pools that mask relevance for the max(x, 0) before
     them, and of that, which then has nothing to do. Not where relevance between the two is `seen`, or others send theirs there."""
-    senders = Counter(v.node.inputs[i] for v in visits for i, _ in v.leaves)
-    takers = {o: k for k, v in enumerate(visits) for o in v.node.outputs}
+    senders, takers = _ends(visits)
     forms: dict[int, tuple[Single, Single]] = {}
     for k, visit in enumerate(visits):
         pool = visit.node.layer
@@ -34,6 +33,11 @@ def masked(visits: Sequence[Visit], seen: Collection[str]) -> dict[int, tuple[Si
         if then is not None and senders[between] == 1 and between not in seen and _rectifies(visits[then]):
             forms[k], forms[then] = (_masking(pool),) * 2, (left_out,) * 2
     return forms
+
+
+def _ends(visits: Sequence[Visit]) -> tuple[Counter[str], dict[str, int]]:
+    """By value: how many visits send relevance there, and the number of the one that takes it."""
+    return Counter(v.node.inputs[i] for v in visits for i, _ in v.leaves), {o: k for k, v in enumerate(visits) for o in v.node.outputs}
 
 
 def _rectifies(visit: Visit) -> bool:
@@ -53,8 +57,7 @@ def left_out(r: Tensor, x: Tensor, y: Tensor) -> Tensor:
 def shared_factors(visits: Sequence[Visit], seen: Collection[str]) -> tuple[dict[int, tuple[Single, Single]], dict[int, float]]:
     """By the number of a visit, functions that stand for `single` and `over` where layers share such factors; and the ε that the next
     layer leaves to a visit. Not where relevance between the two is `seen`, or others send theirs there."""
-    senders = Counter(v.node.inputs[i] for v in visits for i, _ in v.leaves)
-    takers = {o: k for k, v in enumerate(visits) for o in v.node.outputs}
+    senders, takers = _ends(visits)
 
     def below(k: int) -> int | None:
         """The visit that a joining one can divide for."""

@@ -251,8 +251,7 @@ def contribution(layer: Layer, epsilon: float, bias: Bias, rectified: bool, owne
     if not isinstance(layer, Affine):
         return None
     if bias == "absorb":
-        pull = layer.pulling()
-        return lambda r, x, y: times(x, pull(ratio(r, y, epsilon, rectified, owned), x), layer)
+        return joined_contribution(layer, epsilon, rectified, owned, divided=False, then=None)
     return lambda r, x, y: _affine(layer, r, x, y, epsilon, bias, rectified)
 
 

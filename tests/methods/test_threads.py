@@ -112,7 +112,7 @@ def test_threads_come_back_after_an_error() -> None:
     assert torch.get_num_threads() == 2
 
 
-def test_what_is_bounded_or_large_keeps_its_threads(seen: list[int]) -> None:
+def test_what_is_bounded_keeps_its_threads(seen: list[int]) -> None:
     ox.explain(mlp(), rows(3), "gradient", target=0, max_memory="1GB")
     assert set(seen) == {2}
 
